@@ -1,0 +1,95 @@
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+void *
+mem_alloc(size_t size)
+{
+	return mem_array(1, size);
+}
+
+void *
+mem_array(size_t count, size_t size)
+{
+	void *memory = calloc(count ? count : 1, size ? size : 1);
+
+	if (!memory)
+		fatal("out of memory (%zu x %zu octets)", count, size);
+	return memory;
+}
+
+void *
+mem_resize(void *old, size_t count, size_t size)
+{
+	void *memory = reallocarray(old, count ? count : 1, size ? size : 1);
+
+	if (!memory)
+		fatal("out of memory (%zu x %zu octets)", count, size);
+	return memory;
+}
+
+char *
+mem_string(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (!copy)
+		fatal("out of memory (%zu octets)", strlen(text));
+	return copy;
+}
+
+/* Octets of the UTF-8 sequence at text, or 0 where it is broken or a control character. */
+static size_t
+text_sequence(const unsigned char *text)
+{
+	size_t length = *text < 0x80 ? 1 : *text >= 0xc2 && *text < 0xe0 ? 2
+	    : *text >= 0xe0 && *text < 0xf0				 ? 3
+	    : *text >= 0xf0 && *text < 0xf5				 ? 4
+									 : 0;
+
+	if (*text < ' ' || *text == 0x7f)
+		return 0;
+	for (size_t i = 1; i < length; i++)
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+	return length;
+}
+
+void
+text_set(char *to, size_t size, const char *text)
+{
+	const unsigned char *from = (const unsigned char *)text;
+	size_t used = 0;
+
+	while (*from) {
+		size_t length = text_sequence(from);
+
+		if (used + (length ? length : 1) >= size)
+			break;
+		if (length)
+			memcpy(to + used, from, length);
+		else
+			to[used] = '?';
+		used += length ? length : 1;
+		from += length ? length : 1;
+	}
+	memset(to + used, 0, size - used);
+}
+
+void
+text_format(char *to, size_t size, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	text_set(to, size, text);
+}

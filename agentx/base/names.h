@@ -1,0 +1,152 @@
+/*
+ * The enumerations that more than one process, the MIB and people share: states, verbs, outcomes,
+ * kinds of event. Each is one list; number and name are those of the MIB, so that a log line, a row
+ * and a configuration spell a thing alike. Numbers never change once released.
+ */
+#ifndef BASE_NAMES_H
+#define BASE_NAMES_H
+
+/* A number and its name; tables end with name NULL. */
+struct name {
+	int value;
+	const char *name;
+};
+
+/* Name of value in table, or "?" where the table has none. */
+const char *name_of(const struct name *table, int value);
+
+/* Value of name in table (exact, case as in the MIB), or -1. */
+int name_value(const struct name *table, const char *name);
+
+/* lxVmState: the numbers of VirtualMachineOperState (RFC 7666, section 6). */
+#define VM_STATES(E)                                                                               \
+	E(VM_UNKNOWN, 1, "unknown")                                                                \
+	E(VM_OTHER, 2, "other")                                                                    \
+	E(VM_PREPARING, 3, "preparing")                                                            \
+	E(VM_RUNNING, 4, "running")                                                                \
+	E(VM_SUSPENDING, 5, "suspending")                                                          \
+	E(VM_SUSPENDED, 6, "suspended")                                                            \
+	E(VM_RESUMING, 7, "resuming")                                                              \
+	E(VM_PAUSED, 8, "paused")                                                                  \
+	E(VM_MIGRATING, 9, "migrating")                                                            \
+	E(VM_SHUTTING_DOWN, 10, "shuttingdown")                                                    \
+	E(VM_SHUTDOWN, 11, "shutdown")                                                             \
+	E(VM_CRASHED, 12, "crashed")
+
+/* lxVmSchedState: what the hypervisor's scheduler says, flips with every sample. */
+#define VM_SCHED_STATES(E)                                                                         \
+	E(SCHED_UNKNOWN, 1, "unknown")                                                             \
+	E(SCHED_NONE, 2, "none")                                                                   \
+	E(SCHED_RUNNING, 3, "running")                                                             \
+	E(SCHED_BLOCKED, 4, "blocked")                                                             \
+	E(SCHED_PAUSED, 5, "paused")                                                               \
+	E(SCHED_SHUTDOWN, 6, "shutdown")                                                           \
+	E(SCHED_DYING, 7, "dying")
+
+#define VM_HEALTHS(E)                                                                              \
+	E(HEALTH_UNKNOWN, 1, "unknown")                                                            \
+	E(HEALTH_OK, 2, "ok")                                                                      \
+	E(HEALTH_ATTENTION, 3, "attention")                                                        \
+	E(HEALTH_FAILED, 4, "failed")
+
+/* lxVmDesired: what the administrator wants of the VM, as the last accepted request left it. */
+#define VM_DESIRES(E)                                                                              \
+	E(DESIRED_NONE, 1, "none")                                                                 \
+	E(DESIRED_RUNNING, 2, "running")                                                           \
+	E(DESIRED_PAUSED, 3, "paused")                                                             \
+	E(DESIRED_SUSPENDED, 4, "suspended")                                                       \
+	E(DESIRED_SHUTDOWN, 5, "shutdown")
+
+/* Who acts on the death of a domain: lauxend, or the xl monitor of a person who started it. */
+#define VM_OWNERS(E)                                                                               \
+	E(OWNER_UNKNOWN, 1, "unknown")                                                             \
+	E(OWNER_NONE, 2, "none")                                                                   \
+	E(OWNER_LAUXEND, 3, "lauxend")                                                             \
+	E(OWNER_OTHER, 4, "other")
+
+/* lxVmRequest and lxRequestVerb. none is only read. */
+#define VERBS(E)                                                                                   \
+	E(VERB_NONE, 1, "none")                                                                    \
+	E(VERB_START, 2, "start")                                                                  \
+	E(VERB_SHUTDOWN, 3, "shutdown")                                                            \
+	E(VERB_REBOOT, 4, "reboot")                                                                \
+	E(VERB_PAUSE, 5, "pause")                                                                  \
+	E(VERB_UNPAUSE, 6, "unpause")                                                              \
+	E(VERB_DESTROY, 7, "destroy")                                                              \
+	E(VERB_SAVE, 8, "save")                                                                    \
+	E(VERB_RESTORE, 9, "restore")                                                              \
+	E(VERB_MEMORY, 10, "memory")
+
+/* lxRequestState. held: stored, not yet released by the manager's commit; never seen from outside. */
+#define REQUEST_STATES(E)                                                                          \
+	E(REQUEST_HELD, 0, "held")                                                                 \
+	E(REQUEST_QUEUED, 1, "queued")                                                             \
+	E(REQUEST_RUNNING, 2, "running")                                                           \
+	E(REQUEST_SUCCEEDED, 3, "succeeded")                                                       \
+	E(REQUEST_FAILED, 4, "failed")                                                             \
+	E(REQUEST_UNDECIDED, 5, "unknown")                                                         \
+	E(REQUEST_CANCELLED, 6, "cancelled")
+
+/*
+ * lxEventType. The number of a notification under lxNotifications is that of its event; those from
+ * 100 on are kept in the journal only.
+ */
+#define EVENT_TYPES(E)                                                                             \
+	E(EVENT_VM_STATE_CHANGED, 1, "vmStateChanged")                                             \
+	E(EVENT_VM_CRASHED, 2, "vmCrashed")                                                        \
+	E(EVENT_VM_RECOVERED, 3, "vmRecovered")                                                    \
+	E(EVENT_VM_IDENTITY_CHANGED, 4, "vmIdentityChanged")                                       \
+	E(EVENT_REQUEST_FINISHED, 5, "requestFinished")                                            \
+	E(EVENT_AGENT_STARTED, 6, "agentStarted")                                                  \
+	E(EVENT_HYPERVISOR_LOST, 7, "hypervisorLost")                                              \
+	E(EVENT_HYPERVISOR_RESTORED, 8, "hypervisorRestored")                                      \
+	E(EVENT_FIGURES_LOST, 9, "figuresLost")                                                    \
+	E(EVENT_FIGURES_RESTORED, 10, "figuresRestored")                                           \
+	E(EVENT_STORE_DEGRADED, 11, "storeDegraded")                                               \
+	E(EVENT_STORE_RESTORED, 12, "storeRestored")                                               \
+	E(EVENT_PROCESS_RESTARTED, 13, "processRestarted")                                         \
+	E(EVENT_CONFIG_REFUSED, 14, "configRefused")                                               \
+	E(EVENT_CONFIG_LOADED, 15, "configLoaded")                                                 \
+	E(EVENT_EVENTS_LOST, 16, "eventsLost")                                                     \
+	E(EVENT_REQUEST_ACCEPTED, 101, "requestAccepted")
+
+#define EVENT_JOURNAL_ONLY 100 /* types from here on make no notification */
+
+/* Why a domain shut down: the hypervisor's own codes (Xen public/sched.h). */
+#define SHUTDOWN_REASONS(E)                                                                        \
+	E(REASON_POWEROFF, 0, "poweroff")                                                          \
+	E(REASON_REBOOT, 1, "reboot")                                                              \
+	E(REASON_SUSPEND, 2, "suspend")                                                            \
+	E(REASON_CRASH, 3, "crash")                                                                \
+	E(REASON_WATCHDOG, 4, "watchdog")                                                          \
+	E(REASON_SOFT_RESET, 5, "soft-reset")                                                      \
+	E(REASON_UNKNOWN, 255, "unknown")
+
+/* on_poweroff, on_reboot, on_crash of the VM's file (xl.cfg(5), "Event actions"). */
+#define ON_ACTIONS(E)                                                                              \
+	E(ON_UNKNOWN, 0, "unknown")                                                                \
+	E(ON_DESTROY, 1, "destroy")                                                                \
+	E(ON_RESTART, 2, "restart")                                                                \
+	E(ON_RENAME_RESTART, 3, "rename-restart")                                                  \
+	E(ON_PRESERVE, 4, "preserve")                                                              \
+	E(ON_COREDUMP_DESTROY, 5, "coredump-destroy")                                              \
+	E(ON_COREDUMP_RESTART, 6, "coredump-restart")                                              \
+	E(ON_SOFT_RESET, 7, "soft-reset")
+
+#define NAME_CONSTANT(constant, number, text) constant = number,
+enum vm_state { VM_STATES(NAME_CONSTANT) };
+enum vm_sched_state { VM_SCHED_STATES(NAME_CONSTANT) };
+enum vm_health { VM_HEALTHS(NAME_CONSTANT) };
+enum vm_desired { VM_DESIRES(NAME_CONSTANT) };
+enum vm_owner { VM_OWNERS(NAME_CONSTANT) };
+enum verb { VERBS(NAME_CONSTANT) };
+enum request_state { REQUEST_STATES(NAME_CONSTANT) };
+enum event_type { EVENT_TYPES(NAME_CONSTANT) };
+enum shutdown_reason { SHUTDOWN_REASONS(NAME_CONSTANT) };
+enum on_action { ON_ACTIONS(NAME_CONSTANT) };
+
+extern const struct name vm_state_names[], vm_sched_state_names[], vm_health_names[],
+    vm_desired_names[], vm_owner_names[], verb_names[], request_state_names[], event_type_names[],
+    shutdown_reason_names[], on_action_names[];
+
+#endif

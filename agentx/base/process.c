@@ -1,0 +1,99 @@
+#include "base/process.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/channel.h"
+#include "base/log.h"
+
+static struct {
+	struct event_base *base;
+	struct channel *control;
+	const struct process_handlers *handlers;
+	void *arg;
+} process;
+
+static void
+process_received(void *arg, const struct message *message, int fd)
+{
+	const struct process_handlers *handlers = process.handlers;
+	const char *text = (const char *)message->body;
+
+	(void)arg;
+	switch (message->type) {
+	case MSG_PEER:
+		if (fd >= 0)
+			handlers->peer(process.arg, message->detail, fd);
+		return;
+	case MSG_RELOAD:
+		handlers->reload(process.arg);
+		break;
+	case MSG_RELOAD_REFUSED:
+		if (handlers->reload_refused && memchr(text, 0, message->size))
+			handlers->reload_refused(process.arg, text);
+		break;
+	case MSG_RESTARTS:
+		if (handlers->restarts && message->size == sizeof(struct restarts))
+			handlers->restarts(process.arg, (const struct restarts *)message->body);
+		break;
+	default:
+		log_warn("message %d from the parent is unknown", message->type);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void
+process_end(void *arg)
+{
+	(void)arg;
+	event_base_loopexit(process.base, NULL);
+}
+
+static void
+process_signal(evutil_socket_t signal, short what, void *arg)
+{
+	(void)signal, (void)what;
+	process_end(arg);
+}
+
+struct event_base *
+process_init(enum role role, const struct options *options, const struct process_handlers *handlers,
+    void *arg)
+{
+	static const struct channel_handlers control = {
+	    .received = process_received, .closed = process_end};
+	static const int ends[] = {SIGTERM, SIGINT};
+
+	log_open(name_of(role_names, role), options->foreground, options->verbose);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN); /* the parent's; it tells us by a message */
+	process.handlers = handlers;
+	process.arg = arg;
+	process.base = event_base_new();
+	if (!process.base)
+		fatal("libevent gives no loop");
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct event *event = evsignal_new(process.base, ends[i], process_signal, NULL);
+
+		if (!event || event_add(event, NULL) < 0)
+			fatal("libevent refuses signal %d", ends[i]);
+	}
+	process.control = channel_new(process.base, "control", &control, NULL);
+	channel_attach(process.control, PROCESS_CONTROL_FD);
+	return process.base;
+}
+
+int
+process_run(void)
+{
+	event_base_dispatch(process.base);
+	if (process.handlers->stop)
+		process.handlers->stop(process.arg);
+	log_debug("ends");
+	return 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * What the three children have in common: the loop, the channel to the parent on descriptor 3,
+ * signals, peers that come (again) by the parent, a clean end.
+ *
+ * lauxend starts them as `lauxend --child ROLE -f FILE [-d] [-v]`, with PROCESS_CONTROL_FD as one
+ * end of a SOCK_SEQPACKET pair. A child ends when the parent is gone or sends SIGTERM.
+ */
+#ifndef BASE_PROCESS_H
+#define BASE_PROCESS_H
+
+#include <stdbool.h>
+
+#include "base/messages.h"
+
+#define PROCESS_CONTROL_FD 3
+
+struct event_base;
+
+/* How the program was called; handed down to every child. */
+struct options {
+	const char *file; /* absolute path of the configuration */
+	bool foreground;  /* log to stderr */
+	int verbose;
+};
+
+struct process_handlers {
+	/* A peer's channel: fd is the handler's. Comes again when that peer was restarted. */
+	void (*peer)(void *arg, enum role role, int fd);
+	void (*reload)(void *arg);
+	void (*reload_refused)(void *arg, const char *error);	   /* may be NULL */
+	void (*restarts)(void *arg, const struct restarts *restarts); /* may be NULL */
+	void (*stop)(void *arg); /* the loop is about to end; may be NULL */
+};
+
+/* The loop of this process; made by process_init(). */
+struct event_base *process_init(enum role role, const struct options *options,
+    const struct process_handlers *handlers, void *arg);
+
+/* Runs the loop until SIGTERM, SIGINT or the parent's end; returns the exit status. */
+int process_run(void);
+
+/* The three mains; each returns the exit status. */
+int hypervisor_main(const struct options *options);
+int engine_main(const struct options *options);
+int agentx_main(const struct options *options);
+
+#endif

@@ -1,0 +1,65 @@
+#include "base/uuid.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+
+void
+uuid_text(const uint8_t uuid[UUID_SIZE], char text[UUID_TEXT_SIZE])
+{
+	char *to = text;
+
+	for (int i = 0; i < UUID_SIZE; i++)
+		to += sprintf(to, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+}
+
+static int
+hex_digit(char c)
+{
+	return isdigit((unsigned char)c) ? c - '0' : tolower((unsigned char)c) - 'a' + 10;
+}
+
+bool
+uuid_parse(const char *text, uint8_t uuid[UUID_SIZE])
+{
+	uint8_t parsed[UUID_SIZE];
+
+	if (strlen(text) != UUID_TEXT_SIZE - 1)
+		return false;
+	for (int i = 0; i < UUID_SIZE; i++) {
+		if ((i == 4 || i == 6 || i == 8 || i == 10) && *text++ != '-')
+			return false;
+		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
+			return false;
+		parsed[i] = (uint8_t)(hex_digit(text[0]) << 4 | hex_digit(text[1]));
+		text += 2;
+	}
+	memcpy(uuid, parsed, UUID_SIZE);
+	return true;
+}
+
+bool
+uuid_is_zero(const uint8_t uuid[UUID_SIZE])
+{
+	static const uint8_t zero[UUID_SIZE];
+
+	return uuid_equal(uuid, zero);
+}
+
+bool
+uuid_equal(const uint8_t a[UUID_SIZE], const uint8_t b[UUID_SIZE])
+{
+	return memcmp(a, b, UUID_SIZE) == 0;
+}
+
+void
+uuid_random(uint8_t uuid[UUID_SIZE])
+{
+	if (getrandom(uuid, UUID_SIZE, 0) != UUID_SIZE)
+		fatal("the kernel gives no random octets");
+	uuid[6] = (uuid[6] & 0x0f) | 0x40;
+	uuid[8] = (uuid[8] & 0x3f) | 0x80;
+}

@@ -1,0 +1,97 @@
+/*
+ * What must outlive the process: the index map, desired states, requests, the journal; in SQLite
+ * (WAL, synchronous FULL). One writer thread owns the database; calls here never block. Writes that
+ * wait are put into one transaction together, and each write's done is called, from the engine's
+ * loop, after the transaction is on disk.
+ *
+ * A database that cannot be written (disk full) or read (broken file) degrades to memory: events and
+ * indexes go on, done says durable false, requests are then refused by the engine. A broken file is
+ * put aside as store.db.broken-TIME, never deleted. The writer tries again every few seconds, and
+ * writes then what memory holds.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mib/objects.h"
+
+struct store;
+struct event_base;
+
+/* A VM as it is remembered; the key is uuid. */
+struct store_vm {
+	uint8_t uuid[UUID_SIZE];
+	char name[VM_NAME_SIZE];
+	uint32_t index;		/* lxVmIndex */
+	uint32_t desired;	/* enum vm_desired */
+	uint32_t state;		/* enum vm_state when last known */
+	uint32_t domid;		/* of the domain that was last this VM; 0: none */
+	uint32_t owner;		/* enum vm_owner of that domain */
+	uint32_t restarts, crashes;
+	uint32_t configured;	/* 0: found on the host */
+	int64_t gone_wall_ms;	/* 0: is there; else since when an unconfigured VM is gone */
+	int64_t start_wall_ms, change_wall_ms, discontinuity_wall_ms;
+	char change_reason[TEXT_SIZE];
+	uint32_t memory_target_mib; /* last accepted by lxVmMemoryTarget; 0: none */
+	uint32_t last_verb;	    /* lxVmRequest reads this */
+};
+
+/* A request; the key is number. */
+struct store_request {
+	uint64_t number; /* the action's id: ascends, never used twice in a journal */
+	struct mib_request row;
+	uint8_t uuid[UUID_SIZE];
+	uint32_t domid; /* that the action was started for */
+	uint32_t spare;
+	int64_t shutdown_until_ms; /* wall clock; 0: not waiting for a guest */
+};
+
+/* What was read at the start; all arrays are the caller's to free(). Events are read apart. */
+struct store_content {
+	uint64_t journal;	 /* id of this store; a new one where the old was lost */
+	bool fresh;		 /* it was made now */
+	bool rescued;		 /* a broken one was put aside */
+	uint32_t next_sequence;	 /* of the next event, from 1 */
+	uint32_t handed;	 /* the last event that snmpd acknowledged, in order */
+	uint64_t next_request;	 /* number of the next request */
+	struct store_vm *vms;
+	size_t vms_count;
+	struct store_request *requests;
+	size_t requests_count;
+	struct mib_event *events; /* ascending; at most journal_size */
+	size_t events_count;
+};
+
+struct store_handlers {
+	/* The store became degraded (ok false, error says why) or is well again. */
+	void (*health)(void *arg, bool ok, const char *error);
+};
+
+/*
+ * Opens dir/store.db, made where it is missing, and reads content; always succeeds (see above), and
+ * says by handlers->health at once how it is. journal_size bounds the events kept.
+ */
+struct store *store_open(struct event_base *base, const char *dir, uint32_t journal_size,
+    const struct store_handlers *handlers, void *arg, struct store_content *content);
+
+/* Writes all that waits (at most deadline_ms of clock_mono_ms()), then closes. */
+void store_close(struct store *store, int64_t deadline_ms);
+
+/* Called in the loop when the write is settled; durable: it is on disk. */
+typedef void store_done(void *arg, uint64_t tag, bool durable);
+
+/* All copy what they are given; done may be NULL. */
+void store_put_vm(struct store *store, const struct store_vm *vm);
+void store_drop_vm(struct store *store, const uint8_t uuid[UUID_SIZE]);
+void store_put_request(struct store *store, const struct store_request *request, store_done *done,
+    void *arg, uint64_t tag);
+void store_drop_request(struct store *store, uint64_t number);
+/* Appends; the oldest beyond journal_size goes. */
+void store_append_event(struct store *store, const struct mib_event *event, store_done *done,
+    void *arg, uint64_t tag);
+/* Events up to sequence were handed over. Lazily written: a repeat after a crash is allowed. */
+void store_put_handed(struct store *store, uint32_t sequence);
+
+#endif

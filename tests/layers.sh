@@ -1,0 +1,53 @@
+#!/bin/sh
+# Who may include whom. Fails on every include of ours that is no edge of this list.
+cd "$(dirname "$0")/.." || exit 2
+
+allowed() { # FROM TO
+	case "$1>$2" in
+	base\>base | mib\>mib | mib\>base) ;;
+	config\>config | config\>base) ;;
+	engine\>engine | engine\>base | engine\>config | engine\>mib) ;;
+	hypervisor\>hypervisor | hypervisor\>base | hypervisor\>config) ;;
+	store\>store | store\>base | store\>mib) ;;
+	snmp\>snmp | snmp\>base | snmp\>mib | snmp\>config) ;;
+	engine-process\>*) [ "$2" != snmp ] && [ "$2" != hypervisor ] ;;
+	lauxend\>base | lauxend\>config | lauxend\>hypervisor) ;;
+	simxen\>simxen | simxen\>base | hypervisor\>simxen) ;;
+	*) return 1 ;;
+	esac
+}
+
+bad=0
+count=0
+for file in $(find agentx mib tools -name '*.[ch]' | sort); do
+	case $file in
+	agentx/lauxend.c) from=lauxend ;;
+	agentx/engine/process.c) from=engine-process ;;
+	agentx/*/*) from=${file#agentx/} from=${from%%/*} ;;
+	tools/*) from=${file#tools/} from=${from%%/*} ;;
+	*) from=${file%%/*} ;;
+	esac
+	for include in $(sed -n 's/^#include "\(.*\)"$/\1/p' "$file"); do
+		case $include in
+		tools/*) to=${include#tools/} to=${to%%/*} ;;
+		*/*) to=${include%%/*} ;;
+		*) to=$from ;;
+		esac
+		count=$((count + 1))
+		if ! allowed "$from" "$to"; then
+			echo "$file includes $include: $from may not know $to"
+			bad=1
+		fi
+	done
+	if grep -q '#include <net-snmp' "$file" && [ "$from" != snmp ]; then
+		echo "$file includes net-snmp: only agentx/snmp may"
+		bad=1
+	fi
+	if grep -qE '#include <(libxl|xenstat|xenstore|xenctrl)' "$file" && [ "$file" != agentx/hypervisor/hv_xen.c ]; then
+		case $file in agentx/hypervisor/xen_*) continue ;; esac
+		echo "$file includes Xen's headers: only the Xen driver may"
+		bad=1
+	fi
+done
+[ "$bad" = 0 ] && echo "layers: $count includes, all allowed"
+exit "$bad"
