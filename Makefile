@@ -57,6 +57,11 @@ UNIT_OBJECTS = $(filter-out $(BUILD)/agentx/lauxend.o $(BUILD)/tools/simxen/main
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_OBJECTS)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lcmocka -lpthread
 
+# Programs that the store's system tests kill.
+STORE_OBJECTS = $(call OBJECTS,$(wildcard agentx/store/*.c) $(BASE))
+$(BUILD)/tests/system/store_%: $(BUILD)/tests/system/store_%.o $(STORE_OBJECTS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+
 unit: $(UNIT)
 
 clean:
