@@ -35,11 +35,16 @@ acks_grew() { # BEFORE: waits for the next line, 10 s at most
 kill_once() {
 	local before after reader
 	before=$(stat -c %s "$dir/acks")
+	# Both ends are opened here: a writer killed before it opened its own would leave the reader
+	# waiting for ever.
 	mkfifo "$dir/pipe"
-	cat "$dir/pipe" >>"$dir/acks" &
+	# shellcheck disable=SC2094
+	exec 7<>"$dir/pipe" 8<"$dir/pipe" 9>"$dir/pipe" 7>&-
+	cat <&8 >>"$dir/acks" 9>&- &
 	reader=$!
-	"$build/tests/system/store_writer" write "$dir/store" >"$dir/pipe" 2>"$dir/errors" &
+	"$build/tests/system/store_writer" write "$dir/store" >&9 2>"$dir/errors" 8<&- 9>&- &
 	writer=$!
+	exec 8<&- 9>&-
 	[ $((i % 2)) = 0 ] && acks_grew "$before"
 	sleep "0.$(printf %03d $((RANDOM % 300)))"
 	kill -9 "$writer"
