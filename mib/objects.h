@@ -218,6 +218,10 @@ enum mib_kind {
 	C(mib_disk, 9, lxDiskErrors, errors, COUNTER64, 0, RO, NULL)                               \
 	C(mib_disk, 10, lxDiskDiscontinuityTime, discontinuity, DATE, 0, RO, NULL)
 
+#define REQUESTS_MAX 1000   /* rows of lxRequestTable; the next is resourceUnavailable */
+#define REQUESTS_PER_VM 8   /* open (queued, running) ones a VM; likewise */
+#define MEMORY_FLOOR_MIB 32 /* no VM is given less */
+
 /* lxRequestVm: name or UUID as the manager wrote it; the row of a request by hand has the name. */
 #define MIB_REQUEST_COLUMNS(C)                                                                     \
 	C(mib_request, 1, lxRequestId, id, TEXT, REQUEST_ID_SIZE, NA, NULL)                        \

@@ -55,7 +55,12 @@ enum message_type {
 	MSG_HELD,	 /* detail: the hold's token. body: struct hold_answer */
 
 	/* agentx -> engine */
-	MSG_HOLD = 60,	/* detail: token, unique in this agentx process. body: struct hold */
+	/*
+	 * Tokens ascend from a random start in each agentx process, so that an engine that was
+	 * restarted takes none for another's. To a new engine agentx repeats the MSG_RELEASE and
+	 * MSG_DROP of its last 64 holds.
+	 */
+	MSG_HOLD = 60,	/* detail: token. body: struct hold */
 	MSG_RELEASE,	/* detail: token. COMMIT: carry it out */
 	MSG_DROP,	/* detail: token. UNDO: it never was */
 	MSG_HANDED,	/* detail: sequence number of an event that snmpd acknowledged */
@@ -189,7 +194,8 @@ struct outcome {
 
 /* A request as agentx hands it over. Checked there against the rows, here once more. */
 struct hold {
-	char id[REQUEST_ID_SIZE]; /* the manager's own; "" by hand: the engine makes one */
+	char id[REQUEST_ID_SIZE];   /* the manager's own; "" by hand: the engine makes one */
+	char vm_text[VM_NAME_SIZE]; /* the VM as the manager wrote it; "" by hand */
 	char spare[3];
 	uint32_t verb;	 /* enum verb; VERB_NONE: cancel or remove the row id */
 	uint32_t vm;	 /* lxVmIndex */
