@@ -311,7 +311,7 @@ act() {
 }
 
 check_figures() {
-	act start running 60
+	act start running 120
 	ok "the domain is in xl list" state_listed web '??????'
 	ok "its port 80 answers" within 30 port $web answers
 	ok "lxVmMemory is that of xl list" within 15 memory_agrees hand "$h"
@@ -374,31 +374,31 @@ check_memory() {
 check_life() {
 	local id
 	id=$(listed web 2)
-	act reboot running 60
+	act reboot running 120
 	ok "reboot: the domain is another one" within 60 domid_is_not "$id"
-	ok "reboot: port 80 answers" within 60 port $web answers
+	ok "reboot: port 80 answers" within 120 port $web answers
 
-	act save suspended 60
+	act save suspended 120
 	ok "save: the domain is gone" within 10 gone web
-	act restore running 60
+	act restore running 120
 	ok "restore: port 80 answers" within 30 port $web answers
 
-	act shutdown shutdown 60
+	act shutdown shutdown 120
 	ok "shutdown: the domain is gone" within 10 gone web
 	ok "shutdown: port 80 is dead" port $web dead
-	act start running 60
-	ok "start: port 80 answers" within 60 port $web answers
+	act start running 120
+	ok "start: port 80 answers" within 120 port $web answers
 	act destroy shutdown 30
 	ok "destroy: the domain is gone" within 10 gone web
-	act start running 60
-	ok "start: port 80 answers" within 60 port $web answers
+	act start running 120
+	ok "start: port 80 answers" within 120 port $web answers
 
 	local since
 	since=$(traps)
 	guest_says $web 'echo c >/proc/sysrq-trigger'
 	ok "a guest's panic is notified" within 30 notified "$since" lxVmCrashed lxVmName web
-	act start running 60
-	ok "it can be started again" within 60 port $web answers
+	act start running 120
+	ok "it can be started again" within 120 port $web answers
 }
 domid_is_not() {
 	local id
