@@ -91,8 +91,6 @@ bail() {
 	exit
 }
 
-unless() { ! "$@"; }
-
 # within SECONDS COMMAND...: until it succeeds; shows what it said last
 within() {
 	local end=$((SECONDS + $1)) out
@@ -173,10 +171,11 @@ set_to() { # NAME INDEX TYPE VALUE
 	local out
 	out=$(snmp snmpset "$(number "$1").$2" "$3" "$4" 2>&1) || { echo "$out"; return 1; }
 }
-refused() {
-	unless set_to "$@" >/dev/null && return
-	echo "set $1.$2 to $4 and nobody minded"
-	return 1
+refused() { # ERROR NAME INDEX TYPE VALUE
+	local error=$1 out
+	shift
+	out=$(set_to "$@") && { echo "set $1.$2 to $4 and nobody minded"; return 1; }
+	[[ $out == *"$error"* ]] || { echo "$error was expected: $out"; return 1; }
 }
 # index_of NAME: the VM's index, by its name
 index_of() {
@@ -275,6 +274,7 @@ check_start() {
 	ok "lxVmTable has both guests" within 60 both_rows ||
 		bail "nothing to go on with: $(dom0 tail -n 20 /var/log/lauxend.log)"
 	h=$(index_of hand) w=$(index_of web)
+	ok "lxHostName is as configured" is lxHostName 0 "$host"
 	ok "the one that xl started is running" within 20 is_label lxVmState "$h" running
 	ok "the one that nobody started is shut down" within 20 is_label lxVmState "$w" shutdown
 	ok "lxAgentStarted was notified" within 20 notified 0 lxAgentStarted
@@ -292,7 +292,10 @@ put_lauxend() {
 }
 make_conf() {
 	cat <<-C
-		vm web {
+		agent {
+			name = "$host"
+		}
+		vm "web" {
 			file = "/etc/xen/web.cfg"
 			address = "$web"
 		}
@@ -316,6 +319,8 @@ check_figures() {
 	ok "its port 80 answers" within 30 port $web answers
 	ok "lxVmMemory is that of xl list" within 15 memory_agrees hand "$h"
 	ok "so is lxVmMemory of the other" within 15 memory_agrees web "$w"
+	ok "lxVmOwner of the one is lauxend" within 10 is_label lxVmOwner "$w" lauxend
+	ok "lxVmOwner of the other is not" is_label lxVmOwner "$h" other
 	ok "lxVmUuid is the file's" is lxVmUuid "$w" "$uuid"
 	ok "lxVmDomid is that of xl list" is lxVmDomid "$w" "$(listed web 2)"
 	ok "vmOperState of VM-MIB is the same, in the same row" \
@@ -366,8 +371,9 @@ check_memory() {
 	since=$(traps)
 	ok "memory: back to 256" set_to lxVmMemoryTarget "$w" u 256
 	ok "memory: xl list says 256" within 30 memory_listed web 256
-	ok "memory: 0 is refused" refused lxVmMemoryTarget "$w" u 0
-	ok "an unknown verb is refused" refused lxVmRequest "$w" i 99
+	ok "memory: 0 is refused" refused wrongValue lxVmMemoryTarget "$w" u 0
+	ok "memory: more than the most is refused" refused inconsistentValue lxVmMemoryTarget "$w" u 4096
+	ok "an unknown verb is refused" refused wrongValue lxVmRequest "$w" i 99
 	ok "port 80 still answers" port $web answers
 }
 

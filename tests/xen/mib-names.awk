@@ -8,7 +8,6 @@
 BEGIN {
 	oid["enterprises"] = "1.3.6.1.4.1"
 	oid["mib-2"] = "1.3.6.1.2.1"
-	oid["netSnmpPlaypen"] = "1.3.6.1.4.1.8072.9999.9999"
 }
 
 {
@@ -36,10 +35,8 @@ END {
 			name = token[t - 2]
 		else if (token[t] == "SYNTAX")
 			t = syntax(t)
-		else if (token[t] == "::=" && token[t + 1] == "{" && token[t + 4] == "}") {
-			parent[name] = token[t + 2]
-			number[name] = token[t + 3]
-		}
+		else if (token[t] == "::=" && token[t + 1] == "{")
+			t = place(t)
 	}
 	for (n in parent)
 		if ((o = path(n)) != "")
@@ -64,11 +61,22 @@ function syntax(t) {
 	return t
 }
 
+# The assignment that starts at t, { parent 3 } or { parent name(3) 4 }; returns its
+# last token.
+function place(t) {
+	parent[name] = token[t + 2]
+	number[name] = ""
+	for (t += 3; token[t] != "}"; t++)
+		if (token[t] ~ /^[0-9]+$/)
+			number[name] = number[name] "." token[t]
+	return t
+}
+
 function path(n,    above) {
 	if (n in oid)
 		return oid[n]
 	if (!(n in parent))
 		return ""
 	above = path(parent[n])
-	return above == "" ? "" : above "." number[n]
+	return above == "" ? "" : above number[n]
 }
