@@ -50,7 +50,8 @@ enum message_type {
 	/* engine -> agentx */
 	MSG_ROW = 50,	 /* detail: enum mib_kind. body: the row */
 	MSG_ROW_GONE,	 /* the same: this row is no more */
-	MSG_ROWS_CLEAR,	 /* a new engine: forget all rows; all follow */
+	MSG_ROWS_CLEAR,	 /* a new engine: all rows follow; those that do not are no more */
+	MSG_ROWS_READY,	 /* all have followed: now forget the others */
 	MSG_NOTIFY,	 /* body: struct mib_event: hand this to snmpd */
 	MSG_HELD,	 /* detail: the hold's token. body: struct hold_answer */
 
