@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <glob.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -323,34 +324,46 @@ files_that_are_none(void **state)
 	unlink(file);
 }
 
+/* What an ordinary user gets from file; the test's own process stays root. */
 static void
-file_of_somebody_else(void **state)
+check_refused_to_nobody(const char *file, const char *part)
 {
-	char file[128];
 	int status;
-	pid_t pid;
+	pid_t pid = fork();
 
-	(void)state;
-	if (geteuid() != 0)
-		skip();
-	snprintf(file, sizeof(file), "%s/secret.conf", scratch);
-	spill(file, "", 0);
-	chmod(file, 0600);
-	chmod(scratch, 0755);
-	pid = fork();
 	if (pid == 0) {
 		char *errors;
 		bool good;
 
-		if (setuid(65534) < 0)
+		if (setgroups(0, NULL) < 0 || setuid(65534) < 0)
 			_exit(2);
 		errors = outcome_of(file, &good);
-		good = good || !strstr(errors, "(uid 65534) may not read it");
+		good = good || !strstr(errors, part);
 		free(errors);
 		_exit(good);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+}
+
+static void
+file_of_somebody_else(void **state)
+{
+	static const char text[] = "vm \"a\" { file = \"secret.conf\" }\n";
+	char file[128], of_vm[128];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	snprintf(of_vm, sizeof(of_vm), "%s/secret.conf", scratch);
+	spill(of_vm, "", 0);
+	spill(file, text, strlen(text));
+	chmod(of_vm, 0600);
+	chmod(scratch, 0755);
+	check_refused_to_nobody(of_vm, "secret.conf: user");
+	check_refused_to_nobody(of_vm, "(uid 65534) may not read it");
+	check_refused_to_nobody(file, "vm.conf:1: vm \"a\": user");
 }
 
 /* xorshift: the same mutations each time. */
