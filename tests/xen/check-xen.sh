@@ -40,7 +40,9 @@ trapd='' logs='' phase=start
 passed=0 failed=0 skipped=0 begin=$SECONDS
 
 finish() {
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap : INT TERM # timeout signals twice: this process and its group
+	exec >&3        # a check that was cut off has its own
 	if [ "$phase" != over ]; then
 		failed=$((failed + 1))
 		echo "not ok $((passed + failed + skipped)) - ended early, in: $phase"
@@ -55,9 +57,9 @@ finish() {
 	fi
 	echo "# $((SECONDS - begin)) s in all"
 	echo "$passed passed, $failed failed, $skipped skipped"
-	[ $failed = 0 ]
-	exit
+	exit $((failed > 0))
 }
+exec 3>&1
 trap finish EXIT
 trap exit INT TERM
 
