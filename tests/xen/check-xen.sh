@@ -8,14 +8,14 @@
 # Lines as TAP, the last one "N passed, N failed, N skipped". Exit code 0 only if none
 # failed. Ends within 20 minutes.
 #
-# LAUXEND      the program (build/out/lauxend)
+# LX_BUILD     where lauxend is (build/out)
 # LAUXEN_CONF  its configuration, in place of the one made here
 # shellcheck disable=SC2317 # most functions are called through ok and within
 set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$top/tests/xen
 lab=$here/lab
-program=${LAUXEND:-$top/build/out/lauxend}
+program=$(cd "$top" && realpath -m "${LX_BUILD:-build/out}")/lauxend
 mib=$top/mib/LAUXEN-MIB.txt
 export MIBS='' LC_ALL=C
 tab=$'\t'
