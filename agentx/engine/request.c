@@ -192,7 +192,7 @@ request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t to
 		request_answer(engine, token, NULL, "the request runs");
 		return;
 	}
-	if (request && request->sent) {
+	if (request && request->sent && request_is_open(request)) {
 		request_answer(engine, token, NULL, "the request is about to run");
 		return;
 	}
