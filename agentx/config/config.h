@@ -58,6 +58,9 @@ struct config {
 struct config *config_load(const char *file, void (*report)(void *arg, const char *error), void *arg);
 void config_free(struct config *config);
 
+/* The file's absolute path, as processes hand it on; to be freed. */
+char *config_path(const char *file);
+
 /* Prints it back, all defaults included, in a form that config_load() reads to the same. */
 void config_print(const struct config *config, FILE *to);
 
