@@ -228,7 +228,7 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 		text_set(text, size, "the guest crashed");
 	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
-			    name_of(shutdown_reason_names, (int)vm->died));
+			    name_of(shutdown_reason_names, (int)vm->buried));
 	else if (cause != VERB_NONE && cause != ACTION_REAP)
 		text_format(text, size, "request %s", name_of(verb_names, (int)cause));
 	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)
