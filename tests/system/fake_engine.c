@@ -8,7 +8,7 @@
  *   vms N              VMs 1..N (vm1 ...), running; of fewer than 100, 2 lacks lxVmMemoryUsed
  *   vm INDEX STATE     one VM, with a state's number
  *   gone INDEX         a VM's row goes
- *   requests N         N finished requests (old1 ...)
+ *   requests N         N finished requests (old1 ...) and no others
  *   request ID INDEX VERB NUMBER STATE
  *   events N           N more state changes, numbered on
  *   hold ok | late | refuse VERB    what becomes of holds from now on
@@ -320,6 +320,7 @@ do_gone(char *words)
 static void
 do_requests(char *words)
 {
+	rowset_clear(&fake.rows.sets[KIND_REQUEST]);
 	for (uint32_t i = 1; i <= strtoul(words, NULL, 10); i++) {
 		char id[REQUEST_ID_SIZE];
 
