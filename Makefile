@@ -20,20 +20,22 @@ BUILD = build/out
 endif
 
 PKGS = libevent sqlite3 libconfuse
-PKGS_XEN = xenlight xentoollog xenstat xenstore
+PKGS_XEN = xenlight xlutil xentoollog xenstat xenstore
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 XEN_LIBS := $(shell pkg-config --libs $(PKGS_XEN) 2>/dev/null)
 SNMP_LIBS = -lnetsnmpagent -lnetsnmp
 
+# Hidden, as a function of ours would else take the place of a library's: libxl calls libuuid's
+# uuid_parse, and got ours.
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(HARDENING) \
-	$(SANITIZE) -I. -Iagentx $(PKG_CFLAGS) -MMD -MP $(EXTRA_CFLAGS)
+	-fvisibility=hidden $(SANITIZE) -I. -Iagentx $(PKG_CFLAGS) -MMD -MP $(EXTRA_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 BASE = $(wildcard agentx/base/*.c)
 MIB = $(wildcard mib/*.c)
-LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/config/*.c agentx/engine/*.c \
-	agentx/hypervisor/*.c agentx/store/*.c agentx/snmp/*.c)
+LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/parent/*.c agentx/config/*.c \
+	agentx/engine/*.c agentx/hypervisor/*.c agentx/store/*.c agentx/snmp/*.c)
 SIMXEN = $(wildcard tools/simxen/*.c) $(BASE)
 
 OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(1))

@@ -53,10 +53,10 @@ struct hv_driver {
 
 	/*
 	 * Waits until a domain may have come, gone or changed its state; 0, or -1 with error. May
-	 * return for nothing. Called again and again on one handle: what happens between two calls
-	 * makes the second return at once. What happened before the first call need not: the caller
-	 * takes a look of its own whenever a watch began. No deadline; a watch that ends in an
-	 * error is opened anew.
+	 * return for nothing. The first call on a handle returns at once, as soon as the watch is
+	 * in place (the caller then takes a look); from then on what happens between two calls
+	 * makes the second return at once. No deadline; a watch that ends in an error is opened
+	 * anew.
 	 */
 	int (*watch)(struct hv *hv, char *error);
 

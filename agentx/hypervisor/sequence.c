@@ -1,0 +1,614 @@
+#include "hypervisor/sequence.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+
+#define LOOK_MIN_MS 20 /* between two looks at the states; doubles */
+#define LOOK_MAX_MS 200
+#define SETTLE_MS 10000	 /* for the states to show what the hypervisor said it did */
+#define MONITOR_MS 10000 /* for a monitor to act on a death */
+#define UNPAUSES_MAX 16	 /* pauses nest */
+
+/* One action on its way. The action is that of the engine with domid and UUID as looked up. */
+struct run {
+	const struct sequence *sequence;
+	const struct config_vm *vm; /* NULL: not configured */
+	struct action action;
+	struct fact_domain domain; /* as last seen */
+	bool destroyed;		   /* the guest did not end by itself */
+	struct outcome *outcome;
+};
+
+/* What a look at the states looks for. */
+struct search {
+	uint32_t domid;	     /* 0: any but Domain-0 */
+	uint32_t not_domid;  /* 0: none is left out */
+	const uint8_t *uuid; /* NULL or zero: any */
+	struct fact_domain found;
+	bool is_there, domain0;
+};
+
+enum presence { GONE, PRESENT, UNREADABLE };
+
+const struct name action_verb_names[] = {
+    {VERB_START, "start"}, {VERB_SHUTDOWN, "shutdown"}, {VERB_REBOOT, "reboot"},
+    {VERB_PAUSE, "pause"}, {VERB_UNPAUSE, "unpause"},	{VERB_DESTROY, "destroy"},
+    {VERB_SAVE, "save"},   {VERB_RESTORE, "restore"},	{VERB_MEMORY, "memory"},
+    {ACTION_REAP, "reap"}, {ACTION_REPLACE, "replace"}, {0, NULL}};
+
+static bool failed(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(const struct run *run, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Always false, to be returned. */
+static bool
+failed(struct run *run, const char *format, ...)
+{
+	char text[TEXT_SIZE * 2];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	run->outcome->state = REQUEST_FAILED;
+	TEXT_SET(run->outcome->error, text);
+	return false;
+}
+
+static void
+say(const struct run *run, const char *format, ...)
+{
+	char text[TEXT_SIZE * 2];
+	va_list args;
+
+	if (!run->sequence->say)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	run->sequence->say(text);
+}
+
+static void
+search_put(void *arg, enum message_type type, const void *fact, size_t size)
+{
+	struct search *search = arg;
+	const struct fact_domain *domain = fact;
+
+	if (type != MSG_DOMAIN || size != sizeof(*domain))
+		return;
+	search->domain0 |= domain->domid == 0;
+	if (domain->domid == 0 || (search->domid != 0 && search->domid != domain->domid) ||
+	    (search->not_domid != 0 && search->not_domid == domain->domid))
+		return;
+	if (search->uuid && !uuid_is_zero(search->uuid) && !uuid_equal(search->uuid, domain->uuid))
+		return;
+	search->found = *domain;
+	search->is_there = true;
+}
+
+static enum presence
+look(const struct run *run, struct search *search, char *error)
+{
+	struct hv_sink sink = {search_put, search};
+
+	search->is_there = search->domain0 = false;
+	if (run->sequence->driver->states(run->sequence->hv, &sink, error) != 0)
+		return UNREADABLE;
+	if (!search->domain0) {
+		text_set(error, TEXT_SIZE, "the hypervisor's list has no Domain-0");
+		return UNREADABLE;
+	}
+	*error = '\0';
+	return search->is_there ? PRESENT : GONE;
+}
+
+static bool
+is_dead(const struct fact_domain *domain)
+{
+	return domain->flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING);
+}
+
+/* What a wait waits for. */
+static bool
+when_gone(enum presence presence, const struct fact_domain *domain)
+{
+	(void)domain;
+	return presence == GONE;
+}
+
+static bool
+when_dead(enum presence presence, const struct fact_domain *domain)
+{
+	return presence == GONE || (presence == PRESENT && is_dead(domain));
+}
+
+static bool
+when_paused(enum presence presence, const struct fact_domain *domain)
+{
+	return presence == PRESENT && domain->flags & DOMAIN_PAUSED;
+}
+
+static bool
+when_awake(enum presence presence, const struct fact_domain *domain)
+{
+	return presence == PRESENT && !is_dead(domain) && !(domain->flags & DOMAIN_PAUSED);
+}
+
+typedef bool condition(enum presence presence, const struct fact_domain *domain);
+
+/* False when until_ms (or the action's deadline) passed. An unreadable list is looked at again. */
+static bool
+wait_for(struct run *run, struct search *search, condition *met, int64_t until_ms)
+{
+	char error[TEXT_SIZE];
+	int64_t rest_ms = LOOK_MIN_MS;
+
+	if (until_ms > run->sequence->deadline_ms)
+		until_ms = run->sequence->deadline_ms;
+	for (;;) {
+		struct timespec rest = {.tv_nsec = rest_ms * 1000000L};
+		enum presence presence = look(run, search, error);
+
+		if (met(presence, &search->found)) {
+			run->domain = search->found;
+			return true;
+		}
+		if (clock_mono_ms() + rest_ms > until_ms)
+			return false;
+		nanosleep(&rest, NULL);
+		rest_ms = rest_ms * 2 < LOOK_MAX_MS ? rest_ms * 2 : LOOK_MAX_MS;
+	}
+}
+
+static struct search
+this_domain(const struct run *run)
+{
+	return (struct search){.domid = run->action.domid, .uuid = run->action.uuid};
+}
+
+static bool
+wait_domain(struct run *run, condition *met, int64_t ms)
+{
+	struct search search = this_domain(run);
+
+	return wait_for(run, &search, met, clock_mono_ms() + ms);
+}
+
+/* One step of the driver. */
+static bool
+step(struct run *run, enum verb verb)
+{
+	const struct sequence *sequence = run->sequence;
+	struct action action = run->action;
+	struct outcome *outcome = run->outcome;
+
+	action.verb = verb;
+	outcome->state = REQUEST_UNDECIDED;
+	memset(outcome->error, 0, sizeof(outcome->error));
+	say(run, "VM %s: %s", action.name, name_of(verb_names, verb));
+	sequence->driver->act(sequence->hv, &action, run->vm, outcome);
+	if (outcome->state != REQUEST_SUCCEEDED && outcome->state != REQUEST_FAILED)
+		outcome->state = REQUEST_UNDECIDED;
+	if (outcome->state != REQUEST_SUCCEEDED && !*outcome->error)
+		TEXT_SET(outcome->error, "the hypervisor did not say why");
+	return outcome->state == REQUEST_SUCCEEDED;
+}
+
+/* A step that is done when the states say so, whatever the call said. */
+static bool
+step_until(struct run *run, enum verb verb, condition *met)
+{
+	bool ok = step(run, verb);
+
+	if (wait_domain(run, met, ok ? SETTLE_MS : 0)) {
+		run->outcome->state = REQUEST_SUCCEEDED;
+		memset(run->outcome->error, 0, sizeof(run->outcome->error));
+		return true;
+	}
+	if (ok)
+		return failed(run, "the hypervisor accepted it, but domain %u does not show it",
+			      run->action.domid);
+	return false;
+}
+
+/* By hand: the domain of a VM that is given by UUID or name. */
+static bool
+find_domain(struct run *run, struct search *search, char *error)
+{
+	const struct sequence *sequence = run->sequence;
+	enum presence presence = GONE;
+	int rc;
+
+	if (!uuid_is_zero(run->action.uuid))
+		presence = look(run, search, error);
+	if (presence != GONE || !*run->action.name)
+		return presence == PRESENT;
+	rc = sequence->driver->find(sequence->hv, run->action.name, &search->domid, error);
+	if (rc >= 0)
+		*error = '\0';
+	if (rc <= 0 || search->domid == 0)
+		return false;
+	search->uuid = NULL;
+	return look(run, search, error) == PRESENT;
+}
+
+/* The domain that the action means, or false with *error set ("" where there simply is none). */
+static bool
+locate(struct run *run, char *error)
+{
+	struct search search = this_domain(run);
+	bool ok;
+
+	*error = '\0';
+	if (run->action.domid != 0)
+		ok = look(run, &search, error) == PRESENT;
+	else
+		ok = find_domain(run, &search, error);
+	if (!ok)
+		return false;
+	run->domain = search.found;
+	run->action.domid = search.found.domid;
+	memcpy(run->action.uuid, search.found.uuid, UUID_SIZE);
+	return true;
+}
+
+static bool
+locate_or_fail(struct run *run)
+{
+	char error[TEXT_SIZE];
+
+	if (locate(run, error))
+		return true;
+	if (*error)
+		return failed(run, "%s", error);
+	if (run->action.domid != 0)
+		return failed(run, "domain %u of this VM is no more", run->action.domid);
+	return failed(run, "the VM is not there: no domain bears this name or UUID");
+}
+
+static bool
+locate_alive(struct run *run)
+{
+	if (!locate_or_fail(run))
+		return false;
+	if (is_dead(&run->domain))
+		return failed(run, "domain %u is shut down already", run->action.domid);
+	return true;
+}
+
+static bool
+run_pause(struct run *run)
+{
+	if (!locate_alive(run))
+		return false;
+	if (run->domain.flags & DOMAIN_PAUSED) {
+		say(run, "VM %s is paused already", run->action.name);
+		return true;
+	}
+	return step_until(run, VERB_PAUSE, when_paused);
+}
+
+static bool
+run_unpause(struct run *run)
+{
+	if (!locate_alive(run))
+		return false;
+	for (int i = 0; i < UNPAUSES_MAX && run->domain.flags & DOMAIN_PAUSED; i++) {
+		if (!step(run, VERB_UNPAUSE) || !locate_alive(run))
+			return false;
+	}
+	if (run->domain.flags & DOMAIN_PAUSED)
+		return failed(run, "domain %u is still paused after %d unpauses", run->action.domid,
+			      UNPAUSES_MAX);
+	return true;
+}
+
+static bool
+run_destroy(struct run *run)
+{
+	return locate_or_fail(run) && step_until(run, VERB_DESTROY, when_gone);
+}
+
+static bool
+run_save(struct run *run)
+{
+	return locate_alive(run) && step_until(run, VERB_SAVE, when_gone);
+}
+
+static bool
+run_memory(struct run *run)
+{
+	return locate_alive(run) && step(run, VERB_MEMORY);
+}
+
+/* No domain may have the VM's UUID or name. */
+static bool
+none_lives(struct run *run)
+{
+	const struct sequence *sequence = run->sequence;
+	struct search search = {.uuid = run->action.uuid};
+	char error[TEXT_SIZE] = "";
+	enum presence presence = GONE;
+
+	if (!uuid_is_zero(run->action.uuid))
+		presence = look(run, &search, error);
+	if (presence == GONE) {
+		int rc =
+		    sequence->driver->find(sequence->hv, run->action.name, &search.domid, error);
+
+		search.uuid = NULL;
+		presence = rc < 0 ? UNREADABLE : rc == 0 ? GONE : look(run, &search, error);
+	}
+	if (presence == UNREADABLE)
+		return failed(run, "not begun: %s", error);
+	if (presence == PRESENT && is_dead(&search.found))
+		return failed(run,
+			      "its dead domain %u still stands: reap it first, or ask for replace",
+			      search.found.domid);
+	if (presence == PRESENT)
+		return failed(run, "it lives already, as domain %u", search.found.domid);
+	return true;
+}
+
+/* The start succeeded whatever becomes of the memory; the text tells. */
+static void
+set_memory(struct run *run)
+{
+	char error[TEXT_SIZE];
+
+	if (run->vm->memory_mib == 0)
+		return;
+	run->action.number = run->vm->memory_mib;
+	if (step(run, VERB_MEMORY))
+		return;
+	TEXT_SET(error, run->outcome->error);
+	run->outcome->state = REQUEST_SUCCEEDED;
+	TEXT_FORMAT(run->outcome->error, "it runs, but its memory is not set to %u MiB: %s",
+		    run->vm->memory_mib, error);
+}
+
+/* Start or restore. The UUID of the configuration goes before the engine's. */
+static bool
+create(struct run *run, enum verb verb)
+{
+	if (!uuid_is_zero(run->vm->uuid))
+		memcpy(run->action.uuid, run->vm->uuid, UUID_SIZE);
+	TEXT_SET(run->action.name, run->vm->name);
+	run->action.domid = 0;
+	if (!none_lives(run) || !step(run, verb))
+		return false;
+	run->action.domid = run->outcome->domid;
+	if (run->action.domid == 0)
+		return failed(run, "the hypervisor does not say which domain it made");
+	memset(run->action.uuid, 0, UUID_SIZE);
+	if (!wait_domain(run, when_awake, SETTLE_MS))
+		return failed(run, "it was made as domain %u, and ended or stayed paused at once",
+			      run->action.domid);
+	memcpy(run->action.uuid, run->domain.uuid, UUID_SIZE);
+	say(run, "VM %s: runs as domain %u", run->action.name, run->action.domid);
+	return true;
+}
+
+static bool
+run_start(struct run *run)
+{
+	if (!create(run, VERB_START))
+		return false;
+	set_memory(run);
+	return true;
+}
+
+static bool
+run_restore(struct run *run)
+{
+	return create(run, VERB_RESTORE);
+}
+
+static bool
+ask_guest(struct run *run, enum verb verb)
+{
+	const struct config *config = run->sequence->config;
+
+	if (run->domain.flags & DOMAIN_PAUSED)
+		return failed(run, "it is paused and cannot hear: unpause it first");
+	if (!step(run, verb))
+		return false;
+	say(run, "VM %s: waiting up to %g s for the guest", run->action.name,
+	    config->shutdown_ms / 1000.0);
+	if (wait_domain(run, when_dead, config->shutdown_ms))
+		return true;
+	if (config->shutdown_destroys && (verb == VERB_SHUTDOWN || run->vm)) {
+		say(run, "VM %s: the guest does not end", run->action.name);
+		run->destroyed = true;
+		return step_until(run, VERB_DESTROY, when_gone);
+	}
+	return failed(run, "the guest did not end within %g s, and is left running",
+		      config->shutdown_ms / 1000.0);
+}
+
+/* The dead domain goes: by its monitor, which gets its time, else by us. */
+static bool
+clear_dead(struct run *run, int monitored)
+{
+	if (monitored != 0 && wait_domain(run, when_gone, MONITOR_MS))
+		return true;
+	return wait_domain(run, when_gone, 0) || step_until(run, VERB_DESTROY, when_gone);
+}
+
+static int
+monitored(const struct run *run)
+{
+	return run->sequence->driver->monitored(run->sequence->hv, run->action.domid);
+}
+
+static bool
+run_shutdown(struct run *run)
+{
+	int has_monitor;
+
+	if (!locate_or_fail(run))
+		return false;
+	has_monitor = monitored(run);
+	if (!is_dead(&run->domain) && !ask_guest(run, VERB_SHUTDOWN))
+		return false;
+	return clear_dead(run, has_monitor);
+}
+
+/* The monitor makes the new domain, with the same UUID. */
+static bool
+reborn(struct run *run, int64_t until_ms)
+{
+	struct search search = {.not_domid = run->action.domid, .uuid = run->action.uuid};
+
+	if (!wait_for(run, &search, when_awake, until_ms))
+		return false;
+	run->outcome->domid = run->domain.domid;
+	return true;
+}
+
+static bool
+start_again(struct run *run, int has_monitor)
+{
+	if (run->destroyed || has_monitor == 0)
+		return clear_dead(run, has_monitor) && run_start(run);
+	if (has_monitor == 1 || !run->vm)
+		return reborn(run, run->sequence->deadline_ms) ||
+		       failed(run, "it ended, but its own monitor did not start it again");
+	/* Who knows: a monitor would have begun by then. */
+	return reborn(run, clock_mono_ms() + MONITOR_MS) || (clear_dead(run, 0) && run_start(run));
+}
+
+static bool
+run_reboot(struct run *run)
+{
+	int has_monitor;
+
+	if (!locate_alive(run))
+		return false;
+	has_monitor = monitored(run);
+	if (has_monitor == 0 && !run->vm)
+		return failed(run,
+			      "it is not in the configuration and has no monitor: nobody could "
+			      "start it again");
+	return ask_guest(run, VERB_REBOOT) && start_again(run, has_monitor);
+}
+
+static bool
+run_reap(struct run *run)
+{
+	char error[TEXT_SIZE];
+
+	if (!locate(run, error))
+		return !*error || failed(run, "%s", error);
+	if (!(run->domain.flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING)))
+		return failed(run, "domain %u lives", run->action.domid);
+	if (run->domain.flags & DOMAIN_SHUTDOWN && run->domain.reason == REASON_SUSPEND)
+		return failed(run, "domain %u is suspended: it is being saved or is migrating",
+			      run->action.domid);
+	return step_until(run, VERB_DESTROY, when_gone);
+}
+
+static bool
+run_replace(struct run *run)
+{
+	return run_reap(run) && run_start(run);
+}
+
+static const struct {
+	uint32_t verb;
+	bool needs_file, waits_for_guest;
+	bool (*run)(struct run *run);
+} sequences[] = {
+    {VERB_START, true, false, run_start},	{VERB_SHUTDOWN, false, true, run_shutdown},
+    {VERB_REBOOT, false, true, run_reboot},	{VERB_PAUSE, false, false, run_pause},
+    {VERB_UNPAUSE, false, false, run_unpause},	{VERB_DESTROY, false, false, run_destroy},
+    {VERB_SAVE, false, false, run_save},	{VERB_RESTORE, true, false, run_restore},
+    {VERB_MEMORY, false, false, run_memory},	{ACTION_REAP, false, false, run_reap},
+    {ACTION_REPLACE, true, false, run_replace},
+};
+
+#define SEQUENCES (sizeof(sequences) / sizeof(sequences[0]))
+
+static size_t
+sequence_of(uint32_t verb)
+{
+	size_t i = 0;
+
+	while (i < SEQUENCES && sequences[i].verb != verb)
+		i++;
+	return i;
+}
+
+const struct config_vm *
+action_vm(const struct config *config, const struct action *action)
+{
+	const struct config_vm *vm = *action->name ? config_find_vm(config, action->name) : NULL;
+
+	if (vm && strcmp(vm->name, action->name) == 0)
+		return vm;
+	return uuid_is_zero(action->uuid) ? NULL : config_find_uuid(config, action->uuid);
+}
+
+static bool
+name_is_clean(const char name[VM_NAME_SIZE])
+{
+	char clean[VM_NAME_SIZE];
+
+	if (!memchr(name, 0, VM_NAME_SIZE))
+		return false;
+	TEXT_SET(clean, name);
+	return strcmp(clean, name) == 0;
+}
+
+bool
+action_check(const struct config *config, const struct action *action, char *error)
+{
+	size_t i = sequence_of(action->verb);
+
+	*error = '\0';
+	if (i == SEQUENCES)
+		text_format(error, TEXT_SIZE, "%u is no verb", action->verb);
+	else if (!name_is_clean(action->name))
+		text_set(error, TEXT_SIZE, "the VM's name is no name");
+	else if (!*action->name && uuid_is_zero(action->uuid))
+		text_set(error, TEXT_SIZE, "it names no VM");
+	else if (sequences[i].needs_file && !action_vm(config, action))
+		text_format(error, TEXT_SIZE,
+			    "%s is not in the configuration: only such a VM can be %s",
+			    *action->name ? action->name : "it", "started");
+	else if (action->verb == VERB_MEMORY &&
+		 (action->number < HV_MEMORY_FLOOR_MIB || action->number > HV_MEMORY_CEILING_MIB))
+		text_format(error, TEXT_SIZE, "memory must be %d to %d MiB", HV_MEMORY_FLOOR_MIB,
+			    HV_MEMORY_CEILING_MIB);
+	return !*error;
+}
+
+uint32_t
+action_deadline_ms(const struct config *config, uint32_t verb)
+{
+	size_t i = sequence_of(verb);
+	bool waits = i < SEQUENCES && sequences[i].waits_for_guest;
+
+	return config->action_ms + (waits ? config->shutdown_ms : 0);
+}
+
+void
+sequence_run(const struct sequence *sequence, const struct action *action, struct outcome *outcome)
+{
+	struct run run = {.sequence = sequence,
+			  .action = *action,
+			  .outcome = outcome,
+			  .vm = action_vm(sequence->config, action)};
+	size_t i = sequence_of(action->verb);
+
+	outcome->state = REQUEST_FAILED;
+	if (i < SEQUENCES && sequences[i].run(&run))
+		outcome->state = REQUEST_SUCCEEDED;
+}
