@@ -27,14 +27,18 @@ mark() { MARK=$(wc -l <"$LX_DIR/said"); }
 since() { tail -n +"$((MARK + 1))" "$LX_DIR/said"; }
 since_is() { [ "$(since | grep -E '^(hold|release|drop)' | cut -d' ' -f1,3- | sed 's/ $//')" = "$1" ]; }
 
-# set_fails REASON OBJECT VARBIND...: refused with this error on this object.
+# The engine was told the end of every hold.
+settled() { [ "$(grep -c '^hold' "$LX_DIR/said")" -le "$(grep -cE '^(release|drop)' "$LX_DIR/said")" ]; }
+
+# set_fails TEXT REASON OBJECT VARBIND...: refused with this error on this object.
 set_fails() {
 	local text=$1 reason=$2 object=$3 output
 	shift 3
+	lx_wait 2 settled
 	mark
 	output=$(snmpset -v2c -c private -r0 -t5 -On "$LX_AGENT" "$@" 2>&1)
 	if grep -q "^Reason: $reason" <<<"$output" && grep -qF "Failed object: .$object" <<<"$output" &&
-		! grep -F "Failed object: .$object." <<<"$output" && [ -z "$(since | grep release)" ]; then
+		! grep -F "Failed object: .$object." <<<"$output" && ! since | grep -q release; then
 		ok "$text"
 	else
 		not_ok "$text" "$output $(since)"
@@ -69,9 +73,9 @@ lx_trapd
 fake_start
 fake vms 9
 fake rows
-check_wait 5 "without snmpd it says so" grep -q 'not there; waiting for it' "$LX_DIR/lauxend.log"
+check_wait 5 "without snmpd it says so" grep -q 'cannot be reached: No such file' "$LX_DIR/lauxend.log"
 sleep 1
-check_is "and says it once" "$(grep -c 'not there' "$LX_DIR/lauxend.log")" 1
+check_is "and says it once" "$(grep -c 'cannot be reached' "$LX_DIR/lauxend.log")" 1
 lx_snmpd
 check_wait 3 "it serves as soon as snmpd is there" answers
 
