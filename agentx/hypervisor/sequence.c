@@ -105,6 +105,7 @@ look(const struct run *run, struct search *search, char *error)
 		text_set(error, TEXT_SIZE, "the hypervisor's list has no Domain-0");
 		return UNREADABLE;
 	}
+	*error = '\0';
 	return search->is_there ? PRESENT : GONE;
 }
 
@@ -230,6 +231,8 @@ find_domain(struct run *run, struct search *search, char *error)
 	if (presence != GONE || !*run->action.name)
 		return presence == PRESENT;
 	rc = sequence->driver->find(sequence->hv, run->action.name, &search->domid, error);
+	if (rc >= 0)
+		*error = '\0';
 	if (rc <= 0 || search->domid == 0)
 		return false;
 	search->uuid = NULL;
