@@ -16,7 +16,7 @@
 #include "base/uuid.h"
 #include "hypervisor/helper.h"
 #include "hypervisor/records.h"
-#include "hypervisor/sequence.h"
+#include "hypervisor/verbs.h"
 
 #define ADOPTED_LOOK_MS 200 /* at a helper that is no child of this process */
 
