@@ -20,24 +20,27 @@ BUILD = build/out
 endif
 
 PKGS = libevent sqlite3 libconfuse
-PKGS_XEN = xenlight xentoollog xenstat xenstore
+PKGS_XEN = xenlight xlutil xentoollog xenstat xenstore
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 XEN_LIBS := $(shell pkg-config --libs $(PKGS_XEN) 2>/dev/null)
 SNMP_LIBS = -lnetsnmpagent -lnetsnmp
 
+# Hidden, as a function of ours would else take the place of a library's: libxl calls libuuid's
+# uuid_parse, and got ours.
 ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(WARNINGS) $(CFLAGS) $(HARDENING) \
-	$(SANITIZE) -I. -Iagentx $(PKG_CFLAGS) -MMD -MP $(EXTRA_CFLAGS)
+	-fvisibility=hidden $(SANITIZE) -I. -Iagentx $(PKG_CFLAGS) -MMD -MP $(EXTRA_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 BASE = $(wildcard agentx/base/*.c)
 MIB = $(wildcard mib/*.c)
-LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/config/*.c agentx/engine/*.c \
-	agentx/hypervisor/*.c agentx/store/*.c agentx/snmp/*.c)
+LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/parent/*.c agentx/config/*.c \
+	agentx/engine/*.c agentx/hypervisor/*.c agentx/store/*.c agentx/snmp/*.c)
 SIMXEN = $(wildcard tools/simxen/*.c) $(BASE)
 
 OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(1))
-UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+# A program each: unit tests, and helpers of the system tests and measurements.
+TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/system/*.c tests/bench/*.c))
 
 all: $(BUILD)/lauxend $(BUILD)/simxen
 
@@ -51,22 +54,74 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
-# A unit test links everything of ours but the mains.
+# A unit test links everything of ours but the mains; the tests' own helpers likewise.
 UNIT_OBJECTS = $(filter-out $(BUILD)/agentx/lauxend.o $(BUILD)/tools/simxen/main.o,\
 	$(sort $(call OBJECTS,$(LAUXEND) $(SIMXEN))))
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_OBJECTS)
+$(BUILD)/libtest.a: $(UNIT_OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+$(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libtest.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lcmocka -lpthread
 
-# Programs that the store's system tests kill.
-STORE_OBJECTS = $(call OBJECTS,$(wildcard agentx/store/*.c) $(BASE))
-$(BUILD)/tests/system/store_%: $(BUILD)/tests/system/store_%.o $(STORE_OBJECTS)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+tests: all $(TESTS)
 
-unit: $(UNIT)
+# What a target needs is installed where it is missing.
+deps-%:
+	@tests/install-packages.sh build $(subst -, ,$*)
+
+mibs:
+	@mib/get-base-mibs.sh build/mibs
+
+demo: deps-demo
+	@$(MAKE) --no-print-directory -s -j2 all mibs
+	@tests/demo.sh
+
+check: deps-demo-check
+	@$(MAKE) --no-print-directory -s -j2 tests mibs
+	@$(MAKE) --no-print-directory -s check-xen-packages
+	@tests/check.sh lint layers unit config sim system xen
+
+# All but the real Xen.
+check-quick: deps-demo-check
+	@$(MAKE) --no-print-directory -s -j2 tests mibs
+	@tests/check.sh lint layers unit config sim system
+
+check-san: deps-demo-check
+	@$(MAKE) --no-print-directory -s -j2 SAN=1 tests mibs
+	@LX_BUILD=build/san LOGS=build/logs-san tests/check.sh unit sim system
+
+check-xen-packages:
+	@tests/install-packages.sh tests/xen/packages.host
+
+check-xen: deps-demo check-xen-packages
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/check.sh xen
+
+lint: deps-demo-check
+	@tests/check.sh lint layers
+
+bench: deps-demo-check
+	@$(MAKE) --no-print-directory -s -j2 tests mibs
+	@tests/bench/bench.sh
+
+install: all
+	install -D -m 755 $(BUILD)/lauxend $(DESTDIR)$(PREFIX)/sbin/lauxend
+	install -D -m 755 $(BUILD)/simxen $(DESTDIR)$(PREFIX)/bin/simxen
+	install -D -m 644 mib/LAUXEN-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs/LAUXEN-MIB.txt
+	install -D -m 644 agentx/lauxend.8 $(DESTDIR)$(PREFIX)/share/man/man8/lauxend.8
+	install -D -m 644 tools/simxen/simxen.8 $(DESTDIR)$(PREFIX)/share/man/man8/simxen.8
+	install -D -m 644 conf/lauxen.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/lauxen.conf.5
+	install -D -m 644 conf/lauxend.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lauxend.service
+	install -D -m 644 conf/lauxen.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lauxen.conf
+	install -D -m 644 conf/lauxen.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lauxen.conf
+	install -d $(DESTDIR)$(PREFIX)/share/doc/lauxen
+	cp -R INSTALL README.md conf/snmpd.conf conf/snmptrapd.conf conf/examples \
+		$(DESTDIR)$(PREFIX)/share/doc/lauxen
+	[ -e $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf ] || \
+		install -D -m 640 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
 
 clean:
 	rm -rf build
 
-.PHONY: all unit clean
+.PHONY: all tests mibs demo check check-quick check-san check-xen check-xen-packages lint bench install clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -35,6 +35,7 @@ enum mib_type {
 	MIB_AGE,       /* int64_t   clock_mono_ms() of the moment, shown as Gauge32 seconds since */
 	MIB_TEXT,      /* char[]    SnmpAdminString */
 	MIB_UUID,      /* 16 octets, shown as text of 36 characters; all zero: of none */
+	MIB_UUIDRAW,   /* 16 octets, shown as they are (UUIDorZero); all zero: no octets */
 	MIB_MAC,       /* 6 octets  PhysAddress */
 	MIB_DATE,      /* int64_t   ms since 1970, shown as DateAndTime in UTC; 0: all octets zero */
 	MIB_OID,       /* no field: the agent's own product OID (mib_product) */
@@ -160,7 +161,7 @@ enum mib_kind {
 #define MIB_VM_RFC7666_COLUMNS(C)                                                                  \
 	C(mib_vm, 1, vmIndex, index, INTEGER, 0, NA, NULL)                                         \
 	C(mib_vm, 2, vmName, name, TEXT, 0, RO, NULL)                                              \
-	C(mib_vm, 3, vmUUID, uuid, UUID, 0, RO, NULL)                                              \
+	C(mib_vm, 3, vmUUID, uuid, UUIDRAW, 0, RO, NULL)                                           \
 	C(mib_vm, 4, vmOSType, os_type, TEXT, 0, RO, NULL)                                         \
 	C(mib_vm, 5, vmAdminState, admin_state, ENUM, 0, RO, mib_vm_admin_state_names)             \
 	C(mib_vm, 6, vmOperState, state, ENUM, 0, RO, vm_state_names)                              \
@@ -216,6 +217,10 @@ enum mib_kind {
 	C(mib_disk, 8, lxDiskWrittenOctets, written_octets, COUNTER64, 0, RO, NULL)                \
 	C(mib_disk, 9, lxDiskErrors, errors, COUNTER64, 0, RO, NULL)                               \
 	C(mib_disk, 10, lxDiskDiscontinuityTime, discontinuity, DATE, 0, RO, NULL)
+
+#define REQUESTS_MAX 1000   /* rows of lxRequestTable; the next is resourceUnavailable */
+#define REQUESTS_PER_VM 8   /* open (queued, running) ones a VM; likewise */
+#define MEMORY_FLOOR_MIB 32 /* no VM is given less */
 
 /* lxRequestVm: name or UUID as the manager wrote it; the row of a request by hand has the name. */
 #define MIB_REQUEST_COLUMNS(C)                                                                     \

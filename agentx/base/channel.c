@@ -39,7 +39,7 @@ static void channel_write(int fd, short what, void *arg);
 
 struct channel *
 channel_new(struct event_base *base, const char *name, const struct channel_handlers *handlers,
-    void *arg)
+	    void *arg)
 {
 	struct channel *channel = mem_alloc(sizeof(*channel));
 
@@ -99,8 +99,10 @@ channel_attach(struct channel *channel, int fd)
 	evutil_make_socket_nonblocking(fd);
 	evutil_make_socket_closeonexec(fd);
 	channel->fd = fd;
-	channel->readable = event_new(channel->base, fd, EV_READ | EV_PERSIST, channel_read, channel);
-	channel->writable = event_new(channel->base, fd, EV_WRITE | EV_PERSIST, channel_write, channel);
+	channel->readable =
+	    event_new(channel->base, fd, EV_READ | EV_PERSIST, channel_read, channel);
+	channel->writable =
+	    event_new(channel->base, fd, EV_WRITE | EV_PERSIST, channel_write, channel);
 	if (!channel->readable || !channel->writable)
 		fatal("%s: libevent refuses an event", channel->name);
 	event_add(channel->readable, NULL);
@@ -244,8 +246,10 @@ channel_receive(struct channel *channel)
 		char room[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
 	} control;
-	struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.room,
-	    .msg_controllen = sizeof(control.room)};
+	struct msghdr header = {.msg_iov = &part,
+				.msg_iovlen = 1,
+				.msg_control = control.room,
+				.msg_controllen = sizeof(control.room)};
 	struct cmsghdr *rights;
 	ssize_t length;
 	int fd = -1;
@@ -262,7 +266,7 @@ channel_receive(struct channel *channel)
 		memcpy(&fd, CMSG_DATA(rights), sizeof(int));
 	if ((size_t)length < MESSAGE_HEAD || (size_t)length != MESSAGE_HEAD + message.size ||
 	    (!channel->greeted &&
-		(message.type != MSG_HELLO || message.detail != MESSAGES_VERSION))) {
+	     (message.type != MSG_HELLO || message.detail != MESSAGES_VERSION))) {
 		if (fd >= 0)
 			close(fd);
 		channel_close(channel, "the peer speaks another version; restart all of lauxend");

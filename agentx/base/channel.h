@@ -1,8 +1,9 @@
 /*
- * A channel between two processes: messages of a fixed form over a SOCK_SEQPACKET pair, on libevent.
- * Sends never block. Messages wait in order and are never dropped while the peer lives; rows are
- * pulled from their owner only when the socket has room, so that a newer row replaces a waiting one.
- * When the peer died the queue is thrown away: who owns the state sends it anew to the next peer.
+ * A channel between two processes: messages of a fixed form over a SOCK_SEQPACKET pair, on
+ * libevent. Sends never block. Messages wait in order and are never dropped while the peer lives;
+ * rows are pulled from their owner only when the socket has room, so that a newer row replaces a
+ * waiting one. When the peer died the queue is thrown away: who owns the state sends it anew to the
+ * next peer.
  */
 #ifndef BASE_CHANNEL_H
 #define BASE_CHANNEL_H
@@ -14,8 +15,8 @@
 #define MESSAGE_BODY_MAX 2016 /* octets */
 
 struct message {
-	uint16_t type; /* enum message_type of base/messages.h */
-	uint16_t size; /* octets of body in use */
+	uint16_t type;	 /* enum message_type of base/messages.h */
+	uint16_t size;	 /* octets of body in use */
 	uint32_t detail; /* meaning depends on type */
 	_Alignas(8) unsigned char body[MESSAGE_BODY_MAX];
 };
@@ -36,7 +37,7 @@ struct channel_handlers {
 
 /* A channel without a peer. name is kept, for the log; arg goes to the handlers. */
 struct channel *channel_new(struct event_base *base, const char *name,
-    const struct channel_handlers *handlers, void *arg);
+			    const struct channel_handlers *handlers, void *arg);
 void channel_free(struct channel *channel);
 
 /* Takes over fd as the (new) peer, greets it; what waited for an old peer is dropped. */
@@ -45,7 +46,7 @@ bool channel_attached(const struct channel *channel);
 
 /* Sends, or queues in order; silently nothing where no peer is attached. */
 void channel_send(struct channel *channel, int type, uint32_t detail, const void *body,
-    size_t size);
+		  size_t size);
 /* The same with a descriptor, which stays the caller's (and must be closed by it after). */
 void channel_send_fd(struct channel *channel, int type, uint32_t detail, int fd);
 

@@ -50,7 +50,10 @@ log_line(int level, const char *format, va_list args)
 		snprintf(when, sizeof(when), "%s.%03ld ", clock, now.tv_nsec / 1000000);
 	}
 	length = snprintf(line, sizeof(line), "%s%s: %s%s\n", when, log_role,
-	    level <= LOG_ERR ? "error: " : level == LOG_WARNING ? "warning: " : "", text);
+			  level <= LOG_ERR	 ? "error: "
+			  : level == LOG_WARNING ? "warning: "
+						 : "",
+			  text);
 	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
 		log_to_stderr = true; /* nobody to tell */
 	errno = saved;

@@ -1,4 +1,5 @@
-/* Log: one line an event, to syslog or stderr. A line names the VM and the host where it has one. */
+/* Log: one line an event, to syslog or stderr. A line names the VM and the host where it has one.
+ */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

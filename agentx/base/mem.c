@@ -48,10 +48,11 @@ mem_string(const char *text)
 static size_t
 text_sequence(const unsigned char *text)
 {
-	size_t length = *text < 0x80 ? 1 : *text >= 0xc2 && *text < 0xe0 ? 2
-	    : *text >= 0xe0 && *text < 0xf0				 ? 3
-	    : *text >= 0xf0 && *text < 0xf5				 ? 4
-									 : 0;
+	size_t length = *text < 0x80			? 1
+			: *text >= 0xc2 && *text < 0xe0 ? 2
+			: *text >= 0xe0 && *text < 0xf0 ? 3
+			: *text >= 0xf0 && *text < 0xf5 ? 4
+							: 0;
 
 	if (*text < ' ' || *text == 0x7f)
 		return 0;

@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);		       /* zeroed */
-void *mem_array(size_t count, size_t size);    /* zeroed */
+void *mem_alloc(size_t size);				/* zeroed */
+void *mem_array(size_t count, size_t size);		/* zeroed */
 void *mem_resize(void *old, size_t count, size_t size); /* new part not zeroed */
 char *mem_string(const char *text);
 

@@ -32,15 +32,15 @@ enum message_type {
 	MSG_RESTARTS,	    /* body: struct restarts */
 
 	/* hypervisor -> engine. A fact that went: detail FACT_GONE, body as before */
-	MSG_HOST = 20,	/* struct fact_host */
-	MSG_POOL,	/* struct fact_pool */
-	MSG_DOMAIN,	/* struct fact_domain */
-	MSG_FIGURES,	/* struct fact_figures */
-	MSG_NET,	/* struct fact_net */
-	MSG_DISK,	/* struct fact_disk */
-	MSG_SAMPLE,	/* struct fact_sample: a pass is complete; sent after its rows */
-	MSG_STARTED,	/* struct outcome (state running): the action's helper runs */
-	MSG_OUTCOME,	/* struct outcome: what became of an action; repeated until MSG_FORGET */
+	MSG_HOST = 20, /* struct fact_host */
+	MSG_POOL,      /* struct fact_pool */
+	MSG_DOMAIN,    /* struct fact_domain */
+	MSG_FIGURES,   /* struct fact_figures */
+	MSG_NET,       /* struct fact_net */
+	MSG_DISK,      /* struct fact_disk */
+	MSG_SAMPLE,    /* struct fact_sample: a pass is complete; sent after its rows */
+	MSG_STARTED,   /* struct outcome (state running): the action's helper runs */
+	MSG_OUTCOME,   /* struct outcome: what became of an action; repeated until MSG_FORGET */
 
 	/* engine -> hypervisor */
 	MSG_ACTION = 40, /* struct action. The same id again is no second action */
@@ -48,17 +48,23 @@ enum message_type {
 	MSG_FORGET,	 /* struct outcome (id): the outcome is stored; drop its record */
 
 	/* engine -> agentx */
-	MSG_ROW = 50,	 /* detail: enum mib_kind. body: the row */
-	MSG_ROW_GONE,	 /* the same: this row is no more */
-	MSG_ROWS_CLEAR,	 /* a new engine: forget all rows; all follow */
-	MSG_NOTIFY,	 /* body: struct mib_event: hand this to snmpd */
-	MSG_HELD,	 /* detail: the hold's token. body: struct hold_answer */
+	MSG_ROW = 50,	/* detail: enum mib_kind. body: the row */
+	MSG_ROW_GONE,	/* the same: this row is no more */
+	MSG_ROWS_CLEAR, /* a new engine: all rows follow */
+	MSG_ROWS_READY, /* they came: rows that did not come since MSG_ROWS_CLEAR are no more */
+	MSG_NOTIFY,	/* body: struct mib_event: hand this to snmpd */
+	MSG_HELD,	/* detail: the hold's token. body: struct hold_answer */
 
 	/* agentx -> engine */
-	MSG_HOLD = 60,	/* detail: token, unique in this agentx process. body: struct hold */
-	MSG_RELEASE,	/* detail: token. COMMIT: carry it out */
-	MSG_DROP,	/* detail: token. UNDO: it never was */
-	MSG_HANDED,	/* detail: sequence number of an event that snmpd acknowledged */
+	/*
+	 * Tokens ascend from a random start in each agentx process, so that an engine that was
+	 * restarted takes none for another's. To a new engine agentx repeats the MSG_RELEASE and
+	 * MSG_DROP of its last 64 holds.
+	 */
+	MSG_HOLD = 60, /* detail: token. body: struct hold */
+	MSG_RELEASE,   /* detail: token. COMMIT: carry it out */
+	MSG_DROP,      /* detail: token. UNDO: it never was */
+	MSG_HANDED,    /* detail: sequence number of an event that snmpd acknowledged */
 };
 
 #define FACT_GONE 1u
@@ -117,15 +123,15 @@ struct fact_domain {
 /* What is known of a domain by xenstore and its configuration; from the figures worker, late or
  * absent when xenstore hangs. */
 struct fact_figures {
-	uint32_t domid; /* key */
+	uint32_t domid;	      /* key */
 	uint32_t stubdom_for; /* domid this is the device model of, or 0 */
 	uint8_t uuid[UUID_SIZE];
 	char name[VM_NAME_SIZE];
 	uint32_t monitored; /* an xl monitor of its own waits for its death */
 	uint32_t on_poweroff, on_reboot, on_crash; /* enum on_action */
-	uint64_t memory_max_kib;    /* static-max */
-	uint64_t memory_target_kib; /* balloon target */
-	uint64_t inside_total_kib;  /* as the guest says; 0: it says nothing */
+	uint64_t memory_max_kib;		   /* static-max */
+	uint64_t memory_target_kib;		   /* balloon target */
+	uint64_t inside_total_kib;		   /* as the guest says; 0: it says nothing */
 	uint64_t inside_free_kib;
 	int64_t inside_mono_ms; /* when the guest's values last changed or were first seen */
 	int64_t start_wall_ms;	/* 0: unknown */
@@ -164,9 +170,9 @@ struct fact_sample {
 	char error[TEXT_SIZE];
 };
 
-enum action_extra { /* actions that no manager asks for; beside enum verb */
-	ACTION_REAP = 100,	/* destroy a domain that is shut down, and only such a one */
-	ACTION_REPLACE = 101,	/* reap, then start again */
+enum action_extra {		       /* actions that no manager asks for; beside enum verb */
+		    ACTION_REAP = 100, /* destroy a domain that is shut down, and only such a one */
+		    ACTION_REPLACE = 101, /* reap, then start again */
 };
 
 struct action {
@@ -176,20 +182,21 @@ struct action {
 	uint32_t domid;	  /* the domain that is meant; 0: none must live under this name */
 	uint8_t uuid[UUID_SIZE];
 	char name[VM_NAME_SIZE];
-	uint32_t number;	     /* MiB for memory */
-	uint32_t deadline_ms;	     /* the helper is killed then */
+	uint32_t number;      /* MiB for memory */
+	uint32_t deadline_ms; /* the helper is killed then */
 };
 
 struct outcome {
 	uint64_t id, journal; /* of the action */
-	uint32_t state;	      /* enum request_state: running, succeeded, failed, unknown, cancelled */
-	uint32_t domid;	      /* of the new domain, where the verb made one; else 0 */
+	uint32_t state; /* enum request_state: running, succeeded, failed, unknown, cancelled */
+	uint32_t domid; /* of the new domain, where the verb made one; else 0 */
 	char error[TEXT_SIZE];
 };
 
 /* A request as agentx hands it over. Checked there against the rows, here once more. */
 struct hold {
-	char id[REQUEST_ID_SIZE]; /* the manager's own; "" by hand: the engine makes one */
+	char id[REQUEST_ID_SIZE];   /* the manager's own; "" by hand: the engine makes one */
+	char vm_text[VM_NAME_SIZE]; /* the VM as the manager wrote it; "" by hand */
 	char spare[3];
 	uint32_t verb;	 /* enum verb; VERB_NONE: cancel or remove the row id */
 	uint32_t vm;	 /* lxVmIndex */
@@ -197,7 +204,7 @@ struct hold {
 };
 
 struct hold_answer {
-	uint32_t ok;		  /* 0: not stored, nothing will be done */
+	uint32_t ok; /* 0: not stored, nothing will be done */
 	uint32_t spare;
 	char error[TEXT_SIZE];
 };

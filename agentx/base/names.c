@@ -5,8 +5,7 @@
 #include "base/messages.h"
 
 #define NAME_ENTRY(constant, number, text) {number, text},
-#define NAME_TABLE(table, list)                                                                    \
-	const struct name table[] = {list(NAME_ENTRY){0, NULL}};
+#define NAME_TABLE(table, list) const struct name table[] = {list(NAME_ENTRY){0, NULL}};
 
 NAME_TABLE(vm_state_names, VM_STATES)
 NAME_TABLE(vm_sched_state_names, VM_SCHED_STATES)
@@ -19,8 +18,11 @@ NAME_TABLE(event_type_names, EVENT_TYPES)
 NAME_TABLE(shutdown_reason_names, SHUTDOWN_REASONS)
 NAME_TABLE(on_action_names, ON_ACTIONS)
 
-const struct name role_names[] = {{ROLE_PARENT, "parent"}, {ROLE_HYPERVISOR, "hypervisor"},
-    {ROLE_ENGINE, "engine"}, {ROLE_AGENTX, "agentx"}, {0, NULL}};
+const struct name role_names[] = {{ROLE_PARENT, "parent"},
+				  {ROLE_HYPERVISOR, "hypervisor"},
+				  {ROLE_ENGINE, "engine"},
+				  {ROLE_AGENTX, "agentx"},
+				  {0, NULL}};
 
 const char *
 name_of(const struct name *table, int value)

@@ -77,7 +77,8 @@ int name_value(const struct name *table, const char *name);
 	E(VERB_RESTORE, 9, "restore")                                                              \
 	E(VERB_MEMORY, 10, "memory")
 
-/* lxRequestState. held: stored, not yet released by the manager's commit; never seen from outside. */
+/* lxRequestState. held: stored, not yet released by the manager's commit; never seen from outside.
+ */
 #define REQUEST_STATES(E)                                                                          \
 	E(REQUEST_HELD, 0, "held")                                                                 \
 	E(REQUEST_QUEUED, 1, "queued")                                                             \

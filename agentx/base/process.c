@@ -63,10 +63,10 @@ process_signal(evutil_socket_t signal, short what, void *arg)
 
 struct event_base *
 process_init(enum role role, const struct options *options, const struct process_handlers *handlers,
-    void *arg)
+	     void *arg)
 {
-	static const struct channel_handlers control = {
-	    .received = process_received, .closed = process_end};
+	static const struct channel_handlers control = {.received = process_received,
+							.closed = process_end};
 	static const int ends[] = {SIGTERM, SIGINT};
 
 	log_open(name_of(role_names, role), options->foreground, options->verbose);

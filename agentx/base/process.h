@@ -27,14 +27,14 @@ struct process_handlers {
 	/* A peer's channel: fd is the handler's. Comes again when that peer was restarted. */
 	void (*peer)(void *arg, enum role role, int fd);
 	void (*reload)(void *arg);
-	void (*reload_refused)(void *arg, const char *error);	   /* may be NULL */
+	void (*reload_refused)(void *arg, const char *error);	      /* may be NULL */
 	void (*restarts)(void *arg, const struct restarts *restarts); /* may be NULL */
 	void (*stop)(void *arg); /* the loop is about to end; may be NULL */
 };
 
 /* The loop of this process; made by process_init(). */
 struct event_base *process_init(enum role role, const struct options *options,
-    const struct process_handlers *handlers, void *arg);
+				const struct process_handlers *handlers, void *arg);
 
 /* Runs the loop until SIGTERM, SIGINT or the parent's end; returns the exit status. */
 int process_run(void);

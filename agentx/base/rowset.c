@@ -13,7 +13,7 @@ row_of(void *data)
 
 void
 rowset_init(struct rowset *set, size_t row_size, int (*compare)(const void *a, const void *b),
-    bool tracks)
+	    bool tracks)
 {
 	*set = (struct rowset){.row_size = row_size, .compare = compare, .tracks = tracks};
 	TAILQ_INIT(&set->changed);
@@ -101,7 +101,7 @@ rowset_insert(struct rowset *set, size_t position, const void *data)
 		set->rows = mem_resize(set->rows, set->capacity, sizeof(struct row *));
 	}
 	memmove(set->rows + position + 1, set->rows + position,
-	    (set->count - position) * sizeof(struct row *));
+		(set->count - position) * sizeof(struct row *));
 	set->rows[position] = row;
 	set->count++;
 	return row;
@@ -133,7 +133,7 @@ rowset_remove_at(struct rowset *set, size_t position)
 
 	set->count--;
 	memmove(set->rows + position, set->rows + position + 1,
-	    (set->count - position) * sizeof(struct row *));
+		(set->count - position) * sizeof(struct row *));
 	if (!set->tracks) {
 		free(row);
 		return;

@@ -19,16 +19,16 @@ struct row {
 };
 
 struct rowset {
-	size_t row_size; /* octets */
+	size_t row_size;			      /* octets */
 	int (*compare)(const void *a, const void *b); /* order of the keys within two rows */
-	bool tracks;	 /* keeps the list of changed rows */
+	bool tracks;				      /* keeps the list of changed rows */
 	struct row **rows;
 	size_t count, capacity;
 	TAILQ_HEAD(, row) changed;
 };
 
-void rowset_init(struct rowset *set, size_t row_size,
-    int (*compare)(const void *a, const void *b), bool tracks);
+void rowset_init(struct rowset *set, size_t row_size, int (*compare)(const void *a, const void *b),
+		 bool tracks);
 void rowset_dispose(struct rowset *set);
 
 /* Position of the first row whose key is not below that of key; count where there is none. */
@@ -47,7 +47,8 @@ void rowset_clear(struct rowset *set);
 void rowset_begin(struct rowset *set);
 void rowset_end(struct rowset *set);
 
-/* Marks the row at data (a pointer that find or at gave) as changed after it was edited in place. */
+/* Marks the row at data (a pointer that find or at gave) as changed after it was edited in place.
+ */
 void rowset_touch(struct rowset *set, void *data);
 
 /* Takes the oldest changed row: copies it to row, sets *gone. False where none waits. */

@@ -13,7 +13,8 @@ uuid_text(const uint8_t uuid[UUID_SIZE], char text[UUID_TEXT_SIZE])
 	char *to = text;
 
 	for (int i = 0; i < UUID_SIZE; i++)
-		to += sprintf(to, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
+		to += sprintf(to, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
+			      uuid[i]);
 }
 
 static int

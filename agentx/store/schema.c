@@ -59,7 +59,7 @@ static const struct column request_columns[] = {
     REQUEST(number, U64),
     MIB_REQUEST_COLUMNS(REQUEST_ROW) REQUEST(uuid, UUID),
     REQUEST(domid, U32),
-    REQUEST(shutdown_until_ms, I64),
+    REQUEST(token, U32),
 };
 
 #define EVENT_ROW(s, number, object, field, type, length, access, names)                           \

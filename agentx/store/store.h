@@ -44,8 +44,7 @@ struct store_request {
 	struct mib_request row;
 	uint8_t uuid[UUID_SIZE];
 	uint32_t domid; /* that the action was started for */
-	uint32_t spare;
-	int64_t shutdown_until_ms; /* wall clock; 0: not waiting for a guest */
+	uint32_t token; /* of the hold, while the row's state is held */
 };
 
 /* What was read at the start; all arrays are the caller's to free(). Events are read apart. */

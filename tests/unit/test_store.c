@@ -215,7 +215,7 @@ a_vm(uint8_t number)
 static struct store_request
 a_request(uint64_t number)
 {
-	struct store_request request = {.number = number, .domid = 4, .shutdown_until_ms = 99};
+	struct store_request request = {.number = number, .domid = 4, .token = 99};
 
 	TEXT_FORMAT(request.row.id, "manager-%u", (unsigned)number);
 	TEXT_SET(request.row.vm, "db");

@@ -1,0 +1,130 @@
+/* What only the whole of the file shows. */
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "config/reader.h"
+
+#define VM_NAME_OCTETS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._:+@-"
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), of_end = strlen(end);
+
+	return length >= of_end && strcmp(text + length - of_end, end) == 0;
+}
+
+/* xl takes a number for a domid and a '-' for an option, and adds ends of its own when it migrates.
+ */
+const char *
+vm_name_fault(const char *name)
+{
+	if (!*name)
+		return "its name is empty; give it the name in its xl file";
+	if (strlen(name) >= VM_NAME_SIZE)
+		return "its name is too long; at most 63 octets are allowed";
+	if (name[strspn(name, VM_NAME_OCTETS)])
+		return "its name may have letters, digits and . _ : + @ - only; rename it";
+	if (*name == '-')
+		return "its name begins with '-'; rename it";
+	if (!name[strspn(name, "0123456789")])
+		return "its name is a number, which xl takes for a domid; rename it";
+	if (strcmp(name, "Domain-0") == 0)
+		return "Domain-0 is the host itself; remove this section";
+	if (ends_with(name, "--incoming") || ends_with(name, "--migratedaway"))
+		return "its name has an end that xl gives while it migrates; rename it";
+	return NULL;
+}
+
+static void
+check_name(struct config *config, struct errors *errors)
+{
+	const struct key *key = sections[SECTION_AGENT].keys;
+	const struct place place = {config->file, 0, errors};
+	char host[256] = "";
+
+	if (config->name[0])
+		return;
+	gethostname(host, sizeof(host) - 1);
+	if (!key->kind->parse(&place, key, host, config->name))
+		errors_add(errors, 0,
+			   "the system's host name \"%s\" cannot be this agent's; "
+			   "set name in the section agent",
+			   host);
+}
+
+/* All processes must see the same UUID, whatever user they run as. */
+static void
+report_unreadable(const struct config_vm *vm, struct errors *errors)
+{
+	const struct passwd *user = getpwuid(geteuid());
+
+	errors_add(errors, vm->line,
+		   "vm \"%s\": user %s (uid %u) may not read %s, so its uuid is not known; "
+		   "permit it, or give the uuid here",
+		   vm->name, user ? user->pw_name : "?", (unsigned)geteuid(), vm->file);
+}
+
+/* What the VM's xl file says. One that is missing is its start's matter. */
+static void
+check_xl_file(struct config_vm *vm, struct errors *errors)
+{
+	struct xl_file found;
+	int error = vm->file ? xl_file_read(vm->file, &found) : ENOENT;
+
+	if (error == EACCES && uuid_is_zero(vm->uuid))
+		report_unreadable(vm, errors);
+	if (error)
+		return;
+	if (found.name[0] && strcmp(found.name, vm->name) != 0)
+		errors_add(errors, vm->line,
+			   "vm \"%s\": %s:%d names it \"%s\"; both must be the same", vm->name,
+			   vm->file, found.name_line, found.name);
+	if (!uuid_is_zero(vm->uuid))
+		return;
+	if (found.uuid_bad)
+		errors_add(errors, vm->line,
+			   "vm \"%s\": the uuid at %s:%d is malformed; write one as uuidgen(1) "
+			   "prints it",
+			   vm->name, vm->file, found.uuid_line);
+	else
+		memcpy(vm->uuid, found.uuid, UUID_SIZE);
+}
+
+static void
+check_pair(const struct config_vm *vm, const struct config_vm *before, struct errors *errors)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	if (!uuid_is_zero(vm->uuid) && uuid_equal(vm->uuid, before->uuid)) {
+		uuid_text(vm->uuid, uuid);
+		errors_add(
+		    errors, vm->line,
+		    "vm \"%s\" has the uuid of \"%s\" (line %d), %s; give one of them another, "
+		    "here or in its xl file",
+		    vm->name, before->name, before->line, uuid);
+	}
+	if (vm->address[0] && strcmp(vm->address, before->address) == 0)
+		errors_add(errors, vm->line,
+			   "vm \"%s\" has the address of \"%s\" (line %d), %s; correct one of them",
+			   vm->name, before->name, before->line, vm->address);
+	if (vm->file && before->file && strcmp(vm->file, before->file) == 0)
+		errors_add(errors, vm->line,
+			   "vm \"%s\" has the file of \"%s\" (line %d), %s; give each its own",
+			   vm->name, before->name, before->line, vm->file);
+}
+
+void
+check_config(struct config *config, struct errors *errors)
+{
+	check_name(config, errors);
+	for (size_t i = 0; i < config->vms_count; i++) {
+		check_xl_file(&config->vms[i], errors);
+		for (size_t before = 0; before < i; before++)
+			check_pair(&config->vms[i], &config->vms[before], errors);
+	}
+}

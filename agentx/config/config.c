@@ -1,0 +1,131 @@
+#include "config/config.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/uuid.h"
+#include "config/reader.h"
+
+static void
+keys_dispose(const struct section *section, void *of)
+{
+	for (const struct key *key = section->keys; key->name; key++)
+		if (key->kind->dispose)
+			key->kind->dispose(key_field(key, of));
+}
+
+void
+vm_dispose(struct config_vm *vm)
+{
+	keys_dispose(&sections[SECTION_VM], vm);
+	*vm = (struct config_vm){0};
+}
+
+void
+config_empty(struct config *config)
+{
+	char *file = config->file;
+
+	for (size_t i = 0; i < SECTION_COUNT; i++)
+		if (!sections[i].titled)
+			keys_dispose(&sections[i], config);
+	for (size_t i = 0; i < config->vms_count; i++)
+		vm_dispose(&config->vms[i]);
+	free(config->vms);
+	*config = (struct config){.file = file};
+}
+
+void
+config_free(struct config *config)
+{
+	if (!config)
+		return;
+	config_empty(config);
+	free(config->file);
+	free(config);
+}
+
+char *
+config_path(const char *file)
+{
+	char directory[PATH_MAX], whole[2 * PATH_MAX];
+
+	if (*file == '/' || !getcwd(directory, sizeof(directory)))
+		return mem_string(file);
+	while (strncmp(file, "./", 2) == 0)
+		file += 2;
+	snprintf(whole, sizeof(whole), "%s/%s", strcmp(directory, "/") == 0 ? "" : directory, file);
+	return mem_string(whole);
+}
+
+struct config *
+config_load(const char *file, void (*report)(void *arg, const char *error), void *arg)
+{
+	struct config *config = mem_alloc(sizeof(*config));
+	struct errors errors = {0};
+	struct text text;
+
+	config->file = config_path(file);
+	if (text_read(&text, config->file, &errors)) {
+		parse_text(config, &text, &errors);
+		check_config(config, &errors);
+	}
+	text_dispose(&text);
+	errors_report(&errors, config->file, report, arg);
+	if (errors.count > 0) {
+		config_free(config);
+		config = NULL;
+	}
+	errors_dispose(&errors);
+	return config;
+}
+
+static void
+print_section(const struct section *section, const char *title, const void *of, FILE *to)
+{
+	fprintf(to, "%s%s%s%s {\n", section->name, title ? " \"" : "", title ? title : "",
+		title ? "\"" : "");
+	for (const struct key *key = section->keys; key->name; key++) {
+		const void *field = key_field(key, of);
+
+		if (key->kind->given && !key->kind->given(field))
+			continue;
+		fprintf(to, "\t%s = ", key->name);
+		key->kind->print(key, field, to);
+		fprintf(to, " # %s\n", key->doc);
+	}
+	fputs("}\n", to);
+}
+
+void
+config_print(const struct config *config, FILE *to)
+{
+	for (size_t i = 0; i < SECTION_COUNT; i++)
+		if (!sections[i].titled)
+			print_section(&sections[i], NULL, config, to);
+	for (size_t i = 0; i < config->vms_count; i++)
+		print_section(&sections[SECTION_VM], config->vms[i].name, &config->vms[i], to);
+}
+
+const struct config_vm *
+config_find_uuid(const struct config *config, const uint8_t uuid[UUID_SIZE])
+{
+	for (size_t i = 0; i < config->vms_count && !uuid_is_zero(uuid); i++)
+		if (uuid_equal(config->vms[i].uuid, uuid))
+			return &config->vms[i];
+	return NULL;
+}
+
+const struct config_vm *
+config_find_vm(const struct config *config, const char *name_or_uuid)
+{
+	uint8_t uuid[UUID_SIZE];
+
+	for (size_t i = 0; i < config->vms_count; i++)
+		if (strcmp(config->vms[i].name, name_or_uuid) == 0)
+			return &config->vms[i];
+	return uuid_parse(name_or_uuid, uuid) ? config_find_uuid(config, uuid) : NULL;
+}

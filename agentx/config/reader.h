@@ -1,0 +1,127 @@
+/*
+ * Inside of the configuration's reader; the rest of lauxend sees config.h alone.
+ *
+ *   text.c    the file's text, made such that libconfuse reads it right
+ *   parse.c   libconfuse over that text, values into the struct
+ *   keys.c    every section and key, one line each
+ *   kinds.c   how a kind of value is read, checked and printed
+ *   check.c   what only the whole file shows
+ *   xlfile.c  name and UUID in a VM's xl file
+ */
+#ifndef CONFIG_READER_H
+#define CONFIG_READER_H
+
+#include "config/config.h"
+
+/* Errors of one file, all of them: given to the caller at the end, in the order of the lines. */
+struct error {
+	int line; /* 0: of the file as a whole */
+	char *text;
+};
+
+struct errors {
+	struct error *list;
+	size_t count;
+};
+
+void errors_add(struct errors *errors, int line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void errors_report(struct errors *errors, const char *file,
+		   void (*report)(void *arg, const char *error), void *arg);
+void errors_dispose(struct errors *errors);
+
+/* The text, comments blanked out. */
+struct text {
+	char *data;
+	size_t size;
+	int *section_lines; /* where the sections of the file begin, in order */
+	size_t sections;
+};
+
+/* Reads and scans file; false: errors say why it is of no use to the parser. */
+bool text_read(struct text *text, const char *file, struct errors *errors);
+void text_dispose(struct text *text);
+
+/* Blanks the statement or section that begins with word in this line; false: it is not there. */
+bool text_mask(struct text *text, int line, const char *word);
+
+/* What a key's value is read with: the file that it is in, where errors go. */
+struct place {
+	const char *file;
+	int line;
+	struct errors *errors;
+};
+
+struct key;
+
+/* A kind of value. field is the key's member in struct config or struct config_vm. */
+struct kind {
+	/* Reads value into field; false: an error was added and field is as before. */
+	bool (*parse)(const struct place *place, const struct key *key, const char *value,
+		      void *field);
+	void (*print)(const struct key *key, const void *field, FILE *to);
+	bool (*given)(const void *field); /* NULL: always printed */
+	void (*dispose)(void *field);	  /* NULL: owns nothing */
+	bool list;			  /* parse is called for each value of { ... } */
+};
+
+extern const struct kind kind_path, kind_paths, kind_socket, kind_host, kind_text, kind_address,
+    kind_uuid, kind_number, kind_duration, kind_choice, kind_flag;
+
+struct key {
+	const char *name;
+	const struct kind *kind;
+	size_t offset;
+	const char *fallback; /* the default, as one would write it; NULL: none */
+	uint32_t min, max;    /* of a number; of a duration in ms; max octets of a text */
+	const struct name *choices;
+	bool required;
+	const char *doc; /* printed beside it */
+};
+
+enum section_id { SECTION_AGENT, SECTION_HYPERVISOR, SECTION_VM, SECTION_COUNT };
+
+struct section {
+	const char *name;
+	const char *doc;
+	const struct key *keys; /* the last has name NULL */
+	bool titled;		/* may stand in the file any number of times */
+};
+
+extern const struct section sections[SECTION_COUNT];
+
+/* The field of key within its struct. */
+static inline void *
+key_field(const struct key *key, const void *of)
+{
+	return (char *)of + key->offset;
+}
+
+/* Fills config from text; errors go to errors. */
+void parse_text(struct config *config, struct text *text, struct errors *errors);
+
+/* Names that a VM may have; NULL, or what is wrong with this one. */
+const char *vm_name_fault(const char *name);
+
+/* Checks that need the whole of the file, and the VMs' xl files where they can be read. */
+void check_config(struct config *config, struct errors *errors);
+
+struct xl_file {
+	char name[VM_NAME_SIZE]; /* "": it says none */
+	uint8_t uuid[UUID_SIZE]; /* zero likewise */
+	int name_line, uuid_line;
+	bool uuid_bad; /* there is one, malformed */
+};
+
+/* Looks for both in an xl file; 0, or an errno with nothing found. */
+int xl_file_read(const char *file, struct xl_file *found);
+
+/* path as an absolute one, relative to the directory of the configuration file; to be freed. */
+char *path_resolve(const char *config_file, const char *path);
+
+void vm_dispose(struct config_vm *vm);
+
+/* Forgets all that was read but the file's name. */
+void config_empty(struct config *config);
+
+#endif

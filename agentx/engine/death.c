@@ -1,0 +1,119 @@
+/*
+ * A dead domain of a VM that lauxend owns keeps its reason until this has read it, and done what
+ * the VM's file says: on_poweroff, on_reboot, on_crash (xl.cfg(5)). A monitor of its own, or a
+ * running action (a shutdown reaps the domain itself), goes before.
+ */
+#include "engine/internal.h"
+
+#include "base/log.h"
+
+#define QUICK_DEATH_MS (60 * 1000) /* who lived for less waits before the next start */
+#define REPLACE_DELAY_MS 5000	   /* times the quick deaths in a row */
+#define REPLACE_DELAY_MAX_MS (5 * 60 * 1000)
+#define RETRY_MS (30 * 1000) /* after a burial that failed */
+
+static enum on_action
+death_policy(const struct domain *domain)
+{
+	switch (domain->state.reason) {
+	case REASON_POWEROFF:
+		return domain->figures.on_poweroff;
+	case REASON_REBOOT:
+		return domain->figures.on_reboot;
+	case REASON_CRASH:
+	case REASON_WATCHDOG:
+		return domain->figures.on_crash;
+	default:
+		return ON_PRESERVE; /* suspended: a save or a migration is under way */
+	}
+}
+
+static bool
+death_is_ours(const struct engine *engine, const struct vm *vm)
+{
+	return engine->states_ok && vm->domain && (vm->domain->state.flags & DOMAIN_SHUTDOWN) &&
+	       !vm->reaped && !vm->action && vm_owner(engine, vm) == OWNER_LAUXEND &&
+	       vm->domain->named;
+}
+
+/* A reboot is wanted; only deaths that nobody asked for are held back. */
+static int64_t
+death_delay_ms(const struct engine *engine, struct vm *vm)
+{
+	int64_t delay_ms;
+
+	if (vm->domain->state.reason == REASON_REBOOT ||
+	    engine->now.mono_ms - vm->born_ms >= QUICK_DEATH_MS) {
+		vm->quick_deaths = 0;
+		return 0;
+	}
+	delay_ms = (int64_t)vm->quick_deaths++ * REPLACE_DELAY_MS;
+	return delay_ms < REPLACE_DELAY_MAX_MS ? delay_ms : REPLACE_DELAY_MAX_MS;
+}
+
+/* True: now. A VM that dies again and again soon after its start waits ever longer. */
+static bool
+death_is_due(const struct engine *engine, struct vm *vm, bool starts_again)
+{
+	if (vm->bury_at_ms == 0) {
+		int64_t delay_ms = starts_again ? death_delay_ms(engine, vm) : 0;
+
+		vm->bury_at_ms = engine->now.mono_ms + delay_ms;
+		if (delay_ms > 0)
+			log_warn(
+			    "VM %s died %u times in a row soon after its start; next start in %d s",
+			    vm->kept.name, vm->quick_deaths, (int)(delay_ms / 1000));
+	}
+	return vm->bury_at_ms <= engine->now.mono_ms;
+}
+
+static void
+death_bury(struct engine *engine, struct vm *vm, uint32_t verb, enum on_action policy)
+{
+	if (!death_is_due(engine, vm, verb == ACTION_REPLACE))
+		return;
+	vm->bury_at_ms = 0;
+	vm->reaped = true;
+	vm->died = vm->buried = vm->domain->state.reason;
+	request_internal(engine, vm, verb, policy);
+}
+
+void
+death_settle(struct engine *engine, struct vm *vm)
+{
+	enum on_action policy;
+
+	if (!death_is_ours(engine, vm))
+		return;
+	policy = death_policy(vm->domain);
+	switch (policy) {
+	case ON_RESTART:
+	case ON_RENAME_RESTART:
+	case ON_COREDUMP_RESTART:
+	case ON_SOFT_RESET:
+		death_bury(engine, vm, ACTION_REPLACE, policy);
+		break;
+	case ON_DESTROY:
+	case ON_COREDUMP_DESTROY:
+		death_bury(engine, vm, ACTION_REAP, policy);
+		break;
+	case ON_PRESERVE:
+		vm->reaped = vm->domain->state.reason != REASON_SUSPEND;
+		break;
+	case ON_UNKNOWN:
+		break;
+	}
+}
+
+void
+death_failed(struct engine *engine, struct vm *vm)
+{
+	vm->reaped = false;
+	vm->bury_at_ms = engine->now.mono_ms + RETRY_MS;
+}
+
+int64_t
+death_deadline(const struct vm *vm)
+{
+	return vm->bury_at_ms > 0 && vm->domain && !vm->action ? vm->bury_at_ms : INT64_MAX;
+}

@@ -1,0 +1,323 @@
+#include "engine/internal.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+
+#define CPU_SPAN_US 200000 /* a share of a CPU over less is noise */
+
+struct domain *
+domain_find(const struct engine *engine, uint32_t domid)
+{
+	struct domain key = {.domid = domid};
+
+	return rowset_find(&engine->domains, &key);
+}
+
+/* A VM's domain came: the first one seen, or one in the place of another. */
+void
+domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
+{
+	bool is_new = vm->kept.domid != domain->domid;
+
+	if (vm->domain == domain)
+		return;
+	if (vm->domain)
+		vm->domain->vm = NULL; /* two with one UUID: the younger is the VM */
+	vm->domain = domain;
+	domain->vm = vm;
+	vm->born_ms = engine->now.mono_ms;
+	vm->reaped = false;
+	vm->kept.gone_wall_ms = 0;
+	if (is_new) {
+		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)
+			vm->kept.restarts++;
+		vm->kept.domid = domain->domid;
+		vm->kept.owner = OWNER_UNKNOWN;
+		vm->kept.discontinuity_wall_ms = engine->now.wall_ms;
+		vm->kept.start_wall_ms = engine->now.wall_ms;
+		vm->unsaved = true;
+	}
+	vm->died = REASON_UNKNOWN;
+	vm_touch(engine, vm);
+	rows_put_devices(engine, vm);
+}
+
+/* The VM that domain is, by its UUID, else by its name, else a VM that is new to us. Without a name
+ * only the UUID of a VM that is known already tells. */
+static void
+domain_identify(struct engine *engine, struct domain *domain)
+{
+	struct vm *vm;
+
+	if (domain->domid == 0 || (domain->named && domain->figures.stubdom_for != 0))
+		return;
+	vm = vm_find_uuid(engine, domain->state.uuid);
+	if (!vm && !domain->named)
+		return;
+	if (!vm) {
+		vm = vm_find_name(engine, domain->figures.name);
+		if (vm && vm->config) {
+			struct mib_event *event;
+
+			memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid,
+			       UUID_SIZE);
+			memcpy(vm->kept.uuid, domain->state.uuid, UUID_SIZE);
+			vm->unsaved = true;
+			event = engine_event(engine, EVENT_VM_IDENTITY_CHANGED, vm);
+			TEXT_FORMAT(
+			    event->text,
+			    "%s runs with another UUID than it was known by; taken as the same VM",
+			    vm->kept.name);
+			log_warn("VM %s runs with another UUID than it was known by; taken as the "
+				 "same VM",
+				 vm->kept.name);
+		} else {
+			vm = vm_new(engine, domain->state.uuid, domain->figures.name);
+			/* What runs when we first look has not just been started. */
+			vm->kept.state = engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
+		}
+	}
+	domain_attach(engine, vm, domain);
+}
+
+static void
+domain_cpu(struct domain *domain)
+{
+	const struct fact_domain *state = &domain->state;
+	int64_t span_us = state->read_mono_us - domain->cpu_mono_us;
+
+	if (domain->cpu_mono_us != 0 && span_us < CPU_SPAN_US)
+		return;
+	domain->cpu_known = domain->cpu_mono_us != 0 && state->cpu_ns >= domain->cpu_ns;
+	if (domain->cpu_known)
+		domain->cpu_used =
+		    (uint32_t)((state->cpu_ns - domain->cpu_ns) * 10 / (uint64_t)span_us);
+	domain->cpu_ns = state->cpu_ns;
+	domain->cpu_mono_us = state->read_mono_us;
+}
+
+static void
+domain_gone(struct engine *engine, uint32_t domid)
+{
+	struct domain *domain = domain_find(engine, domid);
+
+	if (!domain)
+		return;
+	if (domain->vm) {
+		struct vm *vm = domain->vm;
+
+		if (domain->state.flags & DOMAIN_SHUTDOWN)
+			vm->died = domain->state.reason;
+		vm->domain = NULL;
+		vm_touch(engine, vm);
+		rows_drop_devices(engine, vm->kept.index);
+	}
+	rowset_remove(&engine->domains, domain);
+}
+
+void
+domain_state(struct engine *engine, const struct message *message)
+{
+	const struct fact_domain *fact = (const struct fact_domain *)message->body;
+	struct domain *domain;
+
+	if (message->detail == FACT_GONE) {
+		domain_gone(engine, fact->domid);
+		return;
+	}
+	domain = domain_find(engine, fact->domid);
+	if (!domain) {
+		struct domain fresh = {.domid = fact->domid};
+
+		rowset_put(&engine->domains, &fresh);
+		domain = domain_find(engine, fact->domid);
+	}
+	domain->state = *fact;
+	domain->seen = true;
+	domain_cpu(domain);
+	if (!domain->vm)
+		domain_identify(engine, domain);
+	if (domain->vm)
+		vm_touch(engine, domain->vm);
+}
+
+void
+domain_sweep(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->domains.count; i++)
+		((struct domain *)rowset_at(&engine->domains, i))->seen = false;
+	rowset_begin(&engine->nets);
+	rowset_begin(&engine->disks);
+	engine->sweep = engine->sweep_devices = true;
+}
+
+static void
+domain_end_sweep(struct engine *engine)
+{
+	engine->sweep = false;
+	for (size_t i = engine->domains.count; i-- > 0;) {
+		struct domain *domain = rowset_at(&engine->domains, i);
+
+		if (!domain->seen)
+			domain_gone(engine, domain->domid);
+	}
+}
+
+static void
+domain_end_sweep_devices(struct engine *engine)
+{
+	struct vm *vm;
+
+	engine->sweep_devices = false;
+	rowset_end(&engine->nets);
+	rowset_end(&engine->disks);
+	TAILQ_FOREACH (vm, &engine->vms, next) {
+		rows_drop_devices(engine, vm->kept.index);
+		rows_put_devices(engine, vm);
+	}
+}
+
+void
+domain_figures(struct engine *engine, const struct message *message)
+{
+	const struct fact_figures *fact = (const struct fact_figures *)message->body;
+	struct domain *domain = domain_find(engine, fact->domid);
+	struct vm *vm;
+
+	if (message->detail == FACT_GONE || !domain || fact->name[0] == 0)
+		return;
+	domain->figures = *fact;
+	domain->figures.name[VM_NAME_SIZE - 1] = 0;
+	domain->named = true;
+	if (!domain->vm)
+		domain_identify(engine, domain);
+	vm = domain->vm;
+	if (!vm)
+		return;
+	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
+		TEXT_SET(vm->kept.name, domain->figures.name);
+		vm->unsaved = true;
+	}
+	if (fact->start_wall_ms && vm->kept.start_wall_ms != fact->start_wall_ms) {
+		vm->kept.start_wall_ms = fact->start_wall_ms;
+		vm->unsaved = true;
+	}
+	if (vm->kept.owner != vm_owner(engine, vm)) {
+		vm->kept.owner = vm_owner(engine, vm);
+		vm->unsaved = true;
+	}
+	vm_touch(engine, vm);
+}
+
+/* CPU of the whole host: that of all domains, Domain-0 among them. */
+static void
+domain_host_cpu(struct engine *engine)
+{
+	uint64_t cpu_ns = 0;
+	int64_t read_us = 0;
+
+	for (size_t i = 0; i < engine->domains.count; i++) {
+		const struct domain *domain = rowset_at(&engine->domains, i);
+
+		cpu_ns += domain->state.cpu_ns;
+		if (domain->state.read_mono_us > read_us)
+			read_us = domain->state.read_mono_us;
+	}
+	engine->host_cpu_known = engine->host_cpu_us != 0 && cpu_ns >= engine->host_cpu_ns &&
+				 read_us > engine->host_cpu_us;
+	if (engine->host_cpu_known)
+		engine->host_cpu_used = (uint32_t)((cpu_ns - engine->host_cpu_ns) * 10 /
+						   (uint64_t)(read_us - engine->host_cpu_us));
+	engine->host_cpu_ns = cpu_ns;
+	engine->host_cpu_us = read_us;
+}
+
+static void
+domain_states_ok(struct engine *engine)
+{
+	bool first = !engine->looked, back = !engine->states_ok;
+
+	engine->states_ok = true;
+	engine->looked = true;
+	if (engine->sweep)
+		domain_end_sweep(engine);
+	if (engine->lost) {
+		engine->lost = false;
+		TEXT_SET(engine_event(engine, EVENT_HYPERVISOR_RESTORED, NULL)->text,
+			 "the hypervisor answers again");
+		log_info("the hypervisor answers again");
+	}
+	if (first || back)
+		vm_touch_all(engine);
+	if (!engine->states.urgent)
+		domain_host_cpu(engine);
+}
+
+static void
+domain_states_lost(struct engine *engine, const char *error)
+{
+	bool was_ok = engine->states_ok;
+
+	engine->states_ok = false;
+	engine->host_cpu_known = false;
+	if (!engine->lost) {
+		engine->lost = true;
+		TEXT_FORMAT(engine_event(engine, EVENT_HYPERVISOR_LOST, NULL)->text,
+			    "the hypervisor does not answer: %.90s", error);
+		log_warn("the hypervisor does not answer: %s; the state of all VMs is unknown",
+			 error);
+	}
+	if (was_ok)
+		vm_touch_all(engine);
+}
+
+static void
+domain_figures_sample(struct engine *engine, const struct fact_sample *sample)
+{
+	bool was_ok = engine->figures_ok;
+
+	engine->figures_ok = sample->ok;
+	if (!sample->ok && !engine->figures_lost) {
+		engine->figures_lost = true;
+		TEXT_FORMAT(engine_event(engine, EVENT_FIGURES_LOST, NULL)->text,
+			    "figures cannot be read: %.90s", sample->error);
+		log_warn("figures cannot be read: %s; they are unknown, states stay true",
+			 sample->error);
+	} else if (sample->ok && engine->figures_lost) {
+		engine->figures_lost = false;
+		TEXT_SET(engine_event(engine, EVENT_FIGURES_RESTORED, NULL)->text,
+			 "figures can be read again");
+		log_info("figures can be read again");
+	}
+	if (was_ok == engine->figures_ok)
+		return;
+	vm_touch_all(engine);
+	for (struct vm *vm = TAILQ_FIRST(&engine->vms); vm; vm = TAILQ_NEXT(vm, next))
+		rows_put_devices(engine, vm);
+}
+
+void
+domain_sample(struct engine *engine, const struct message *message)
+{
+	struct fact_sample sample = *(const struct fact_sample *)message->body;
+
+	sample.error[TEXT_SIZE - 1] = 0;
+	if (sample.kind == SAMPLE_FIGURES) {
+		if (sample.ok)
+			engine->figures = sample;
+		if (sample.ok && engine->sweep_devices)
+			domain_end_sweep_devices(engine);
+		domain_figures_sample(engine, &sample);
+	} else if (sample.ok) {
+		if (!sample.urgent || engine->states.mono_ms == 0)
+			engine->states = sample;
+		domain_states_ok(engine);
+	} else {
+		domain_states_lost(engine, sample.error);
+	}
+	vm_settle_touched(engine);
+	rows_put_host(engine);
+}

@@ -1,0 +1,304 @@
+#include "engine/internal.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define HOUSEKEEPING_MS (60 * 1000)
+#define HELD_WAIT_MS 2000 /* for agentx to say what became of the holds of an engine that died */
+
+static int
+domain_compare(const void *a, const void *b)
+{
+	const struct domain *left = a, *right = b;
+
+	return (left->domid > right->domid) - (left->domid < right->domid);
+}
+
+static int
+net_compare(const void *a, const void *b)
+{
+	const struct fact_net *left = a, *right = b;
+
+	if (left->domid != right->domid)
+		return left->domid < right->domid ? -1 : 1;
+	return (left->device > right->device) - (left->device < right->device);
+}
+
+static int
+disk_compare(const void *a, const void *b)
+{
+	const struct fact_disk *left = a, *right = b;
+
+	if (left->domid != right->domid)
+		return left->domid < right->domid ? -1 : 1;
+	return (left->device > right->device) - (left->device < right->device);
+}
+
+struct engine *
+engine_new(const struct store_content *content, struct instant now)
+{
+	struct engine *engine = mem_alloc(sizeof(*engine));
+
+	engine->now = now;
+	engine->journal = content->journal;
+	engine->next_sequence = content->next_sequence;
+	engine->next_request = content->next_request;
+	engine->held_until_ms = INT64_MAX;
+	engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
+	engine->table_change_ms = now.mono_ms;
+	TAILQ_INIT(&engine->vms);
+	TAILQ_INIT(&engine->touched);
+	TAILQ_INIT(&engine->requests);
+	STAILQ_INIT(&engine->effects);
+	rowset_init(&engine->domains, sizeof(struct domain), domain_compare, false);
+	rowset_init(&engine->nets, sizeof(struct fact_net), net_compare, false);
+	rowset_init(&engine->disks, sizeof(struct fact_disk), disk_compare, false);
+	mib_rows_init(&engine->rows, true);
+	for (size_t i = 0; i < content->vms_count; i++) {
+		struct vm *vm = mem_alloc(sizeof(*vm));
+
+		vm->kept = content->vms[i];
+		vm->died = REASON_UNKNOWN;
+		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
+	}
+	request_restore(engine, content);
+	return engine;
+}
+
+void
+engine_free(struct engine *engine)
+{
+	struct effect effect;
+	struct vm *vm;
+	struct request *request;
+
+	while (engine_next_effect(engine, &effect))
+		;
+	while ((vm = TAILQ_FIRST(&engine->vms))) {
+		TAILQ_REMOVE(&engine->vms, vm, next);
+		free(vm);
+	}
+	while ((request = TAILQ_FIRST(&engine->requests))) {
+		TAILQ_REMOVE(&engine->requests, request, next);
+		free(request);
+	}
+	rowset_dispose(&engine->domains);
+	rowset_dispose(&engine->nets);
+	rowset_dispose(&engine->disks);
+	mib_rows_dispose(&engine->rows);
+	free(engine);
+}
+
+struct effect *
+engine_effect(struct engine *engine, enum effect_type type)
+{
+	struct queued_effect *queued = mem_alloc(sizeof(*queued));
+
+	queued->effect.type = type;
+	STAILQ_INSERT_TAIL(&engine->effects, queued, next);
+	return &queued->effect;
+}
+
+bool
+engine_next_effect(struct engine *engine, struct effect *effect)
+{
+	struct queued_effect *queued = STAILQ_FIRST(&engine->effects);
+
+	if (!queued)
+		return false;
+	STAILQ_REMOVE_HEAD(&engine->effects, next);
+	*effect = queued->effect;
+	free(queued);
+	return true;
+}
+
+struct mib_event *
+engine_event(struct engine *engine, enum event_type type, const struct vm *vm)
+{
+	struct mib_event *event = &engine_effect(engine, EFFECT_EVENT)->event;
+
+	event->sequence = engine->next_sequence++;
+	event->time = engine->now.wall_ms;
+	event->type = type;
+	MIB_ABSENT(mib_event, event, state, true);
+	MIB_ABSENT(mib_event, event, previous, true);
+	MIB_ABSENT(mib_event, event, request, true);
+	MIB_ABSENT(mib_event, event, verb, true);
+	MIB_ABSENT(mib_event, event, outcome, true);
+	MIB_ABSENT(mib_event, event, vm_index, !vm);
+	MIB_ABSENT(mib_event, event, vm_name, !vm);
+	MIB_ABSENT(mib_event, event, vm_uuid, !vm);
+	if (vm) {
+		event->vm_index = vm->kept.index;
+		TEXT_SET(event->vm_name, vm->kept.name);
+		memcpy(event->vm_uuid, vm->kept.uuid, UUID_SIZE);
+	}
+	return event;
+}
+
+/* What every call ends with: rows and effects follow from what changed. */
+static void
+engine_settle(struct engine *engine)
+{
+	vm_settle_touched(engine);
+}
+
+void
+engine_note(struct engine *engine, struct instant now, enum event_type type, const char *format,
+	    ...)
+{
+	struct mib_event *event;
+	char text[512];
+	va_list args;
+
+	engine->now = now;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	event = engine_event(engine, type, NULL);
+	TEXT_SET(event->text, text);
+}
+
+void
+engine_load(struct engine *engine, const struct config *config, struct instant now)
+{
+	engine->now = now;
+	engine->config = config;
+	vm_load(engine);
+	engine_settle(engine);
+	rows_put_host(engine);
+}
+
+static const struct {
+	enum message_type type;
+	size_t size;
+	void (*handle)(struct engine *engine, const struct message *message);
+} engine_messages[] = {
+    {MSG_HOST, sizeof(struct fact_host), rows_host},
+    {MSG_POOL, sizeof(struct fact_pool), rows_pool},
+    {MSG_DOMAIN, sizeof(struct fact_domain), domain_state},
+    {MSG_FIGURES, sizeof(struct fact_figures), domain_figures},
+    {MSG_NET, sizeof(struct fact_net), rows_net},
+    {MSG_DISK, sizeof(struct fact_disk), rows_disk},
+    {MSG_SAMPLE, sizeof(struct fact_sample), domain_sample},
+    {MSG_STARTED, sizeof(struct outcome), request_started},
+    {MSG_OUTCOME, sizeof(struct outcome), request_outcome},
+    {MSG_HOLD, sizeof(struct hold), request_hold},
+    {MSG_RELEASE, 0, request_release},
+    {MSG_DROP, 0, request_drop},
+};
+
+void
+engine_message(struct engine *engine, struct instant now, const struct message *message)
+{
+	engine->now = now;
+	for (size_t i = 0; i < sizeof(engine_messages) / sizeof(engine_messages[0]); i++) {
+		if (engine_messages[i].type != message->type)
+			continue;
+		if (engine_messages[i].size != message->size) {
+			log_warn("message %d of %d octets is malformed, ignored", message->type,
+				 message->size);
+			return;
+		}
+		engine_messages[i].handle(engine, message);
+		engine_settle(engine);
+		return;
+	}
+	log_warn("message %d is unknown, ignored", message->type);
+}
+
+void
+engine_peer(struct engine *engine, struct instant now, enum role role, bool there)
+{
+	engine->now = now;
+	if (role == ROLE_HYPERVISOR) {
+		engine->hypervisor_there = there;
+		if (there) {
+			domain_sweep(engine);
+			request_resend(engine);
+		}
+	} else if (role == ROLE_AGENTX) {
+		/* Whatever was held by the agentx process that died was acknowledged, or may have
+		 * been: carried out at once. What an engine before us held waits for what agentx
+		 * says. */
+		if (!there)
+			request_release_held(engine, true);
+		else if (!engine->agentx_there)
+			engine->held_until_ms = now.mono_ms + HELD_WAIT_MS;
+		engine->agentx_there = there;
+	}
+	engine_settle(engine);
+}
+
+void
+engine_stored(struct engine *engine, struct instant now, uint64_t number, int state, bool durable)
+{
+	engine->now = now;
+	request_stored(engine, number, state, durable);
+	engine_settle(engine);
+}
+
+void
+engine_tick(struct engine *engine, struct instant now)
+{
+	struct vm *vm;
+
+	engine->now = now;
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (death_deadline(vm) <= now.mono_ms)
+			vm_touch(engine, vm);
+	if (engine->held_until_ms <= now.mono_ms) {
+		engine->held_until_ms = INT64_MAX;
+		request_release_held(engine, false);
+	}
+	if (engine->housekeeping_ms <= now.mono_ms) {
+		engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
+		request_housekeeping(engine);
+		vm_housekeeping(engine);
+	}
+	engine_settle(engine);
+}
+
+int64_t
+engine_deadline(const struct engine *engine)
+{
+	int64_t deadline_ms = engine->housekeeping_ms;
+	const struct vm *vm;
+
+	if (engine->held_until_ms < deadline_ms)
+		deadline_ms = engine->held_until_ms;
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (death_deadline(vm) < deadline_ms)
+			deadline_ms = death_deadline(vm);
+	return deadline_ms;
+}
+
+struct mib_rows *
+engine_rows(struct engine *engine)
+{
+	return &engine->rows;
+}
+
+bool
+engine_is_whole(const struct engine *engine)
+{
+	return (engine->states_ok || engine->lost) && (engine->figures_ok || engine->figures_lost);
+}
+
+void
+engine_fill_agent(const struct engine *engine, struct mib_agent *row)
+{
+	row->sample_time = engine->states.mono_ms;
+	row->sample_ms = engine->states.duration_us / 1000;
+	row->figures_time = engine->figures.mono_ms;
+	row->figures_ms = engine->figures.duration_us / 1000;
+	MIB_ABSENT(mib_agent, row, sample_time, engine->states.mono_ms == 0);
+	MIB_ABSENT(mib_agent, row, sample_ms, engine->states.mono_ms == 0);
+	MIB_ABSENT(mib_agent, row, figures_time, engine->figures.mono_ms == 0);
+	MIB_ABSENT(mib_agent, row, figures_ms, engine->figures.mono_ms == 0);
+	row->requests_open = request_open_count(engine);
+}

@@ -1,0 +1,440 @@
+/*
+ * The engine's process: the pure engine on one side, the channels, the store and the clock on the
+ * other. It owns the configuration, the decisions and the store.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "base/channel.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "engine/engine.h"
+#include "engine/journal.h"
+
+#define TICK_MS 1000
+#define FLUSH_MS 3000 /* to write and send what waits, at the end */
+
+static struct {
+	const struct options *options;
+	struct event_base *base;
+	struct event *timer;
+	struct config *config;
+	struct engine *engine;
+	struct store *store;
+	struct journal *journal;
+	struct channel *hypervisor, *agentx;
+	struct mib_agent agent;
+	bool rows_whole; /* agentx has all rows of this engine */
+	bool restarts_known;
+	struct restarts restarts;
+} self;
+
+/* ---- effects ---- */
+
+/* Sends one row ahead of the others, where it waits. */
+static void
+send_row_ahead(enum mib_kind kind, const void *key)
+{
+	struct rowset *set = &engine_rows(self.engine)->sets[kind];
+	const void *row = rowset_find(set, key);
+
+	if (row && rowset_take_one(set, key))
+		channel_send(self.agentx, MSG_ROW, kind, row, set->row_size);
+}
+
+static void
+effect_held(const struct effect *effect)
+{
+	struct mib_request request = {0};
+	struct mib_vm vm = {.index = effect->held.vm};
+
+	TEXT_SET(request.id, effect->held.id);
+	send_row_ahead(KIND_REQUEST, &request);
+	send_row_ahead(KIND_VM, &vm);
+	channel_send(self.agentx, MSG_HELD, effect->held.token, &effect->held.answer,
+		     sizeof(effect->held.answer));
+}
+
+static void carry_out(void);
+
+/* The tag of a request's write: its number and the state that was written. */
+static void
+request_written(void *arg, uint64_t tag, bool durable)
+{
+	(void)arg;
+	engine_stored(self.engine, clock_now(), tag >> 3, (int)(tag & 7), durable);
+	carry_out();
+}
+
+static void
+effect_apply(const struct effect *effect)
+{
+	switch (effect->type) {
+	case EFFECT_ACTION:
+		channel_send(self.hypervisor, MSG_ACTION, 0, &effect->action,
+			     sizeof(effect->action));
+		break;
+	case EFFECT_CANCEL:
+		channel_send(self.hypervisor, MSG_CANCEL, 0, &effect->action,
+			     sizeof(effect->action));
+		break;
+	case EFFECT_FORGET:
+		channel_send(self.hypervisor, MSG_FORGET, 0, &effect->outcome,
+			     sizeof(effect->outcome));
+		break;
+	case EFFECT_EVENT:
+		journal_append(self.journal, &effect->event);
+		break;
+	case EFFECT_PUT_VM:
+		store_put_vm(self.store, &effect->vm);
+		break;
+	case EFFECT_DROP_VM:
+		store_drop_vm(self.store, effect->vm.uuid);
+		break;
+	case EFFECT_PUT_REQUEST:
+		store_put_request(self.store, &effect->request, request_written, NULL,
+				  effect->request.number << 3 |
+				      (uint64_t)effect->request.row.state);
+		break;
+	case EFFECT_DROP_REQUEST:
+		store_drop_request(self.store, effect->request.number);
+		break;
+	case EFFECT_HELD:
+		effect_held(effect);
+		break;
+	}
+}
+
+static void
+refresh_agent(void)
+{
+	struct mib_agent *row = &self.agent;
+
+	engine_fill_agent(self.engine, row);
+	journal_fill_agent(self.journal, row);
+	row->restarts_hypervisor = self.restarts.count[ROLE_HYPERVISOR];
+	row->restarts_engine = self.restarts.count[ROLE_ENGINE];
+	row->restarts_agentx = self.restarts.count[ROLE_AGENTX];
+	rowset_put(&engine_rows(self.engine)->sets[KIND_AGENT], row);
+}
+
+/* What follows each call into the engine. */
+static void
+carry_out(void)
+{
+	struct effect effect;
+	uint32_t lost;
+
+	while (engine_next_effect(self.engine, &effect))
+		effect_apply(&effect);
+	lost = journal_take_lost(self.journal);
+	if (lost > 0) {
+		engine_note(self.engine, clock_now(), EVENT_EVENTS_LOST,
+			    "%" PRIu32 " events fell out of the journal before snmpd had them",
+			    lost);
+		carry_out();
+		return;
+	}
+	channel_offer(self.agentx);
+}
+
+/* ---- peers ---- */
+
+static void
+hypervisor_received(void *arg, const struct message *message, int fd)
+{
+	(void)arg;
+	if (fd >= 0)
+		close(fd);
+	engine_message(self.engine, clock_now(), message);
+	if (message->type == MSG_SAMPLE)
+		refresh_agent();
+	carry_out();
+}
+
+static void
+agentx_received(void *arg, const struct message *message, int fd)
+{
+	(void)arg;
+	if (fd >= 0)
+		close(fd);
+	if (message->type == MSG_HANDED)
+		journal_handed(self.journal, message->detail);
+	else
+		engine_message(self.engine, clock_now(), message);
+	carry_out();
+}
+
+/* The next row for agentx; once all are there, the word that they are. */
+static bool
+agentx_pull(void *arg, struct message *message)
+{
+	struct mib_rows *rows = engine_rows(self.engine);
+	bool gone;
+
+	(void)arg;
+	for (enum mib_kind kind = 1; kind < KIND_COUNT; kind++) {
+		if (!rowset_take(&rows->sets[kind], message->body, &gone))
+			continue;
+		message->type = gone ? MSG_ROW_GONE : MSG_ROW;
+		message->detail = kind;
+		message->size = (uint16_t)rows->sets[kind].row_size;
+		return true;
+	}
+	if (self.rows_whole || !engine_is_whole(self.engine))
+		return false;
+	self.rows_whole = true;
+	message->type = MSG_ROWS_READY;
+	message->detail = 0;
+	message->size = 0;
+	return true;
+}
+
+static void
+hypervisor_closed(void *arg)
+{
+	(void)arg;
+	engine_peer(self.engine, clock_now(), ROLE_HYPERVISOR, false);
+	carry_out();
+}
+
+static void
+agentx_closed(void *arg)
+{
+	(void)arg;
+	engine_peer(self.engine, clock_now(), ROLE_AGENTX, false);
+	carry_out();
+}
+
+static void
+attach_hypervisor(int fd)
+{
+	engine_peer(self.engine, clock_now(), ROLE_HYPERVISOR, false);
+	channel_attach(self.hypervisor, fd);
+	engine_peer(self.engine, clock_now(), ROLE_HYPERVISOR, true);
+	carry_out();
+}
+
+static void
+attach_agentx(int fd)
+{
+	struct mib_rows *rows = engine_rows(self.engine);
+
+	engine_peer(self.engine, clock_now(), ROLE_AGENTX, false);
+	channel_attach(self.agentx, fd);
+	channel_send(self.agentx, MSG_ROWS_CLEAR, 0, NULL, 0);
+	self.rows_whole = false;
+	for (enum mib_kind kind = 1; kind < KIND_COUNT; kind++)
+		rowset_resend(&rows->sets[kind]);
+	engine_peer(self.engine, clock_now(), ROLE_AGENTX, true);
+	journal_restart(self.journal);
+	carry_out();
+}
+
+static void
+self_peer(void *arg, enum role role, int fd)
+{
+	(void)arg;
+	if (role == ROLE_HYPERVISOR)
+		attach_hypervisor(fd);
+	else if (role == ROLE_AGENTX)
+		attach_agentx(fd);
+	else
+		close(fd);
+}
+
+/* ---- the parent's messages ---- */
+
+static void
+note_refused(const char *error)
+{
+	log_warn("the configuration is refused, the old one stays: %s", error);
+	TEXT_SET(self.agent.config_error, error);
+	engine_note(self.engine, clock_now(), EVENT_CONFIG_REFUSED,
+		    "the configuration is refused: %.90s", error);
+	refresh_agent();
+	carry_out();
+}
+
+static void
+take_first_error(void *arg, const char *error)
+{
+	char *first = arg;
+
+	if (first[0] == 0)
+		text_set(first, TEXT_SIZE, error);
+}
+
+static void
+self_reload(void *arg)
+{
+	char error[TEXT_SIZE] = "";
+	struct config *config = config_load(self.options->file, take_first_error, error);
+	struct config *old = self.config;
+
+	(void)arg;
+	if (!config) {
+		note_refused(error);
+		return;
+	}
+	self.config = config;
+	engine_load(self.engine, config, clock_now());
+	config_free(old);
+	TEXT_SET(self.agent.config_error, "");
+	self.agent.config_time = clock_wall_ms();
+	engine_note(self.engine, clock_now(), EVENT_CONFIG_LOADED,
+		    "the configuration was read again: %zu VMs", config->vms_count);
+	log_info("the configuration was read again: %zu VMs", config->vms_count);
+	refresh_agent();
+	carry_out();
+}
+
+static void
+self_reload_refused(void *arg, const char *error)
+{
+	(void)arg;
+	note_refused(error);
+}
+
+/* The first word of the parent tells a start of the agent from one of this process alone. */
+static void
+self_restarts(void *arg, const struct restarts *restarts)
+{
+	bool started = !self.restarts_known && restarts->last == 0;
+
+	(void)arg;
+	self.restarts_known = true;
+	self.restarts = *restarts;
+	if (started)
+		engine_note(self.engine, clock_now(), EVENT_AGENT_STARTED,
+			    "lauxend %s started on %s", VERSION, self.config->name);
+	else if (restarts->last != 0)
+		engine_note(self.engine, clock_now(), EVENT_PROCESS_RESTARTED,
+			    "the %s process was started again: %.60s",
+			    name_of(role_names, (int)restarts->last), restarts->reason);
+	refresh_agent();
+	carry_out();
+}
+
+/* ---- store ---- */
+
+static void
+store_health(void *arg, bool ok, const char *error)
+{
+	bool known = self.agent.store_health != 0;
+
+	(void)arg;
+	self.agent.store_health = ok ? STORE_OK : STORE_DEGRADED;
+	TEXT_SET(self.agent.store_error, ok ? "" : error);
+	if (self.store) /* another one where a broken store was replaced */
+		TEXT_FORMAT(self.agent.journal, "%016" PRIx64, store_journal(self.store));
+	if (!self.engine || (ok && !known))
+		return;
+	engine_note(self.engine, clock_now(), ok ? EVENT_STORE_RESTORED : EVENT_STORE_DEGRADED,
+		    "%s%.80s",
+		    ok ? "the store is well again" : "the store is degraded: ", ok ? "" : error);
+	refresh_agent();
+	carry_out();
+}
+
+static void
+open_store(void)
+{
+	static const struct store_handlers handlers = {store_health};
+	struct store_content content = {0};
+
+	self.store = store_open(self.base, self.config->state_dir, self.config->journal_size,
+				&handlers, NULL, &content);
+	self.engine = engine_new(&content, clock_now());
+	self.journal = journal_new(&engine_rows(self.engine)->sets[KIND_EVENT], self.agentx,
+				   self.config->journal_size, &content);
+	journal_open(self.journal, self.store);
+	TEXT_FORMAT(self.agent.journal, "%016" PRIx64, content.journal);
+	if (content.rescued)
+		engine_note(self.engine, clock_now(), EVENT_STORE_RESTORED,
+			    "the store was broken and put aside; a new journal begins");
+	else if (self.agent.store_health == STORE_DEGRADED)
+		engine_note(self.engine, clock_now(), EVENT_STORE_DEGRADED,
+			    "the store is degraded: %.80s", self.agent.store_error);
+	free(content.vms);
+	free(content.requests);
+	free(content.events);
+}
+
+/* ---- loop ---- */
+
+static void
+arm_timer(void)
+{
+	int64_t wait_ms = engine_deadline(self.engine) - clock_mono_ms();
+	struct timeval wait;
+
+	wait_ms = wait_ms < 10 ? 10 : wait_ms > TICK_MS ? TICK_MS : wait_ms;
+	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
+	evtimer_add(self.timer, &wait);
+}
+
+static void
+tick(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd, (void)what, (void)arg;
+	engine_tick(self.engine, clock_now());
+	carry_out();
+	arm_timer();
+}
+
+static void
+report_fatal(void *arg, const char *error)
+{
+	(void)arg;
+	log_error("%s", error);
+}
+
+static void
+self_stop(void *arg)
+{
+	(void)arg;
+	store_close(self.store, clock_mono_ms() + FLUSH_MS);
+	channel_free(self.hypervisor);
+	channel_free(self.agentx);
+	journal_free(self.journal);
+	engine_free(self.engine);
+	config_free(self.config);
+	event_free(self.timer);
+}
+
+int
+engine_main(const struct options *options)
+{
+	static const struct process_handlers handlers = {.peer = self_peer,
+							 .reload = self_reload,
+							 .reload_refused = self_reload_refused,
+							 .restarts = self_restarts,
+							 .stop = self_stop};
+	static const struct channel_handlers hypervisor = {.received = hypervisor_received,
+							   .closed = hypervisor_closed};
+	static const struct channel_handlers agentx = {
+	    .received = agentx_received, .pull = agentx_pull, .closed = agentx_closed};
+
+	self.options = options;
+	self.base = process_init(ROLE_ENGINE, options, &handlers, NULL);
+	self.config = config_load(options->file, report_fatal, NULL);
+	if (!self.config)
+		fatal("%s has errors", options->file);
+	self.hypervisor = channel_new(self.base, "hypervisor", &hypervisor, NULL);
+	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
+	self.timer = evtimer_new(self.base, tick, NULL);
+	TEXT_SET(self.agent.version, VERSION);
+	self.agent.start = clock_mono_ms();
+	self.agent.config_time = clock_wall_ms();
+	open_store();
+	engine_load(self.engine, self.config, clock_now());
+	refresh_agent();
+	carry_out();
+	arm_timer();
+	return process_run();
+}

@@ -1,0 +1,565 @@
+#include "engine/internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define JOIN_MS 10000			    /* an equal request joins one so young */
+#define KEEP_MS (24 * 3600 * INT64_C(1000)) /* a finished request stays so long */
+#define INTERNAL (UINT64_C(1) << 63)	    /* ids of actions that no manager asked for */
+
+static bool
+request_is_open(const struct request *request)
+{
+	return request->kept.row.state <= REQUEST_RUNNING;
+}
+
+static struct request *
+request_find(const struct engine *engine, uint64_t number)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.number == number)
+			return request;
+	return NULL;
+}
+
+static struct request *
+request_find_id(const struct engine *engine, const char *id)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (strcmp(request->kept.row.id, id) == 0)
+			return request;
+	return NULL;
+}
+
+static struct request *
+request_find_token(const struct engine *engine, uint32_t token)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.state == REQUEST_HELD && request->kept.token == token)
+			return request;
+	return NULL;
+}
+
+static void
+request_put(struct engine *engine, struct request *request)
+{
+	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
+	rows_put_request(engine, request);
+}
+
+static void
+request_remove(struct engine *engine, struct request *request)
+{
+	engine_effect(engine, EFFECT_DROP_REQUEST)->request.number = request->kept.number;
+	rowset_remove(&engine->rows.sets[KIND_REQUEST], &request->kept.row);
+	TAILQ_REMOVE(&engine->requests, request, next);
+	free(request);
+}
+
+void
+request_restore(struct engine *engine, const struct store_content *content)
+{
+	for (size_t i = 0; i < content->requests_count; i++) {
+		struct request *request = mem_alloc(sizeof(*request));
+
+		request->kept = content->requests[i];
+		request->vm = vm_find_uuid(engine, request->kept.uuid);
+		request->settled = !request_is_open(request);
+		TAILQ_INSERT_TAIL(&engine->requests, request, next);
+		rows_put_request(engine, request);
+		/* One that ran may still run, or be done: the hypervisor process knows by its id.
+		 */
+		if (request->kept.row.state == REQUEST_RUNNING)
+			request->sent = true;
+		if (request->sent && request->vm) {
+			request->vm->action = request->kept.number;
+			request->vm->verb = (uint32_t)request->kept.row.verb;
+			request->vm->action_domid = request->kept.domid;
+		}
+	}
+}
+
+uint32_t
+request_open_count(const struct engine *engine)
+{
+	const struct request *request;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		count += request_is_open(request);
+	return count;
+}
+
+/* ---- a hold: the manager's SET, on its way to be accepted ---- */
+
+static void
+request_answer(struct engine *engine, uint32_t token, const struct request *request,
+	       const char *error)
+{
+	struct effect *effect = engine_effect(engine, EFFECT_HELD);
+
+	effect->held.token = token;
+	effect->held.answer.ok = error == NULL;
+	TEXT_SET(effect->held.answer.error, error ? error : "");
+	if (!request)
+		return;
+	effect->held.vm = request->kept.row.vm_index;
+	TEXT_SET(effect->held.id, request->kept.row.id);
+}
+
+/* The last one accepted for the VM, where it is equal and unfinished or young. */
+static struct request *
+request_to_join(const struct engine *engine, const struct hold *hold)
+{
+	struct request *request, *last = NULL;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.vm_index == hold->vm)
+			last = request;
+	if (!last || (uint32_t)last->kept.row.verb != hold->verb ||
+	    last->kept.row.number != hold->number)
+		return NULL;
+	if (request_is_open(last))
+		return last;
+	return engine->now.wall_ms - last->kept.row.accepted < JOIN_MS ? last : NULL;
+}
+
+static const char *
+request_refusal(const struct engine *engine, const struct hold *hold, const struct vm *vm)
+{
+	uint32_t count = 0, open = 0;
+	const struct request *request;
+
+	if (hold->verb <= VERB_NONE || hold->verb > VERB_MEMORY)
+		return "no such verb";
+	if (!vm || !vm_has_row(vm))
+		return "no such VM";
+	TAILQ_FOREACH (request, &engine->requests, next) {
+		count++;
+		open += request->vm == vm && request_is_open(request);
+	}
+	if (count >= REQUESTS_MAX)
+		return "the table of requests is full; remove finished ones";
+	if (open >= REQUESTS_PER_VM)
+		return "too many requests wait for this VM";
+	return NULL;
+}
+
+static void
+request_new(struct engine *engine, const struct hold *hold, uint32_t token, struct vm *vm)
+{
+	struct request *request = mem_alloc(sizeof(*request));
+	struct mib_request *row = &request->kept.row;
+
+	request->vm = vm;
+	request->accepted_ms = engine->now.mono_ms;
+	request->kept.number = engine->next_request++;
+	request->kept.token = token;
+	memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE);
+	if (hold->id[0])
+		TEXT_SET(row->id, hold->id);
+	else
+		TEXT_FORMAT(row->id, "auto-%" PRIu64, request->kept.number);
+	TEXT_SET(row->vm, hold->vm_text[0] ? hold->vm_text : vm->kept.name);
+	row->verb = (int32_t)hold->verb;
+	row->number = hold->number;
+	row->state = REQUEST_HELD;
+	row->vm_index = vm->kept.index;
+	row->accepted = engine->now.wall_ms;
+	row->status = ROW_ACTIVE;
+	TAILQ_INSERT_TAIL(&engine->requests, request, next);
+	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
+}
+
+/* The row id is to go: a queued request is cancelled, a finished one removed. */
+static void
+request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t token)
+{
+	struct request *request = request_find_id(engine, hold->id);
+
+	if (request && request->kept.row.state == REQUEST_RUNNING) {
+		request_answer(engine, token, NULL, "the request runs");
+		return;
+	}
+	if (request && request->sent && request_is_open(request)) {
+		request_answer(engine, token, NULL, "the request is about to run");
+		return;
+	}
+	if (request)
+		request_remove(engine, request);
+	request_answer(engine, token, NULL, NULL);
+}
+
+void
+request_hold(struct engine *engine, const struct message *message)
+{
+	struct hold hold = *(const struct hold *)message->body;
+	struct vm *vm = vm_find_index(engine, hold.vm);
+	struct request *joined;
+	const char *refusal;
+
+	hold.id[sizeof(hold.id) - 1] = 0;
+	hold.vm_text[sizeof(hold.vm_text) - 1] = 0;
+	if (hold.verb == VERB_NONE && hold.id[0]) {
+		request_hold_removal(engine, &hold, message->detail);
+		return;
+	}
+	joined = hold.id[0] ? request_find_id(engine, hold.id) : request_to_join(engine, &hold);
+	if (joined) {
+		bool same = (uint32_t)joined->kept.row.verb == hold.verb &&
+			    joined->kept.row.number == hold.number &&
+			    (!hold.id[0] || strcmp(joined->kept.row.vm, hold.vm_text) == 0);
+
+		request_answer(engine, message->detail, joined,
+			       same ? NULL : "another request has this id");
+		return;
+	}
+	refusal = request_refusal(engine, &hold, vm);
+	if (refusal)
+		request_answer(engine, message->detail, NULL, refusal);
+	else
+		request_new(engine, &hold, message->detail, vm);
+}
+
+/* What is desired of a VM once verb was accepted; 0: as before. */
+static enum vm_desired
+request_desire(uint32_t verb)
+{
+	static const enum vm_desired desires[VERB_MEMORY + 1] = {
+	    [VERB_START] = DESIRED_RUNNING,	[VERB_REBOOT] = DESIRED_RUNNING,
+	    [VERB_UNPAUSE] = DESIRED_RUNNING,	[VERB_RESTORE] = DESIRED_RUNNING,
+	    [VERB_PAUSE] = DESIRED_PAUSED,	[VERB_SAVE] = DESIRED_SUSPENDED,
+	    [VERB_SHUTDOWN] = DESIRED_SHUTDOWN, [VERB_DESTROY] = DESIRED_SHUTDOWN,
+	};
+
+	return desires[verb];
+}
+
+static struct mib_event *
+request_event(struct engine *engine, enum event_type type, const struct request *request)
+{
+	struct mib_event *event = engine_event(engine, type, request->vm);
+
+	TEXT_SET(event->request, request->kept.row.id);
+	event->verb = request->kept.row.verb;
+	event->outcome = request->kept.row.state;
+	MIB_ABSENT(mib_event, event, request, false);
+	MIB_ABSENT(mib_event, event, verb, false);
+	MIB_ABSENT(mib_event, event, outcome, false);
+	return event;
+}
+
+static void
+request_accept(struct engine *engine, struct request *request)
+{
+	struct vm *vm = request->vm;
+	uint32_t verb = (uint32_t)request->kept.row.verb;
+
+	request->kept.row.state = REQUEST_QUEUED;
+	request_put(engine, request);
+	TEXT_FORMAT(request_event(engine, EVENT_REQUEST_ACCEPTED, request)->text,
+		    "%.50s: %s accepted as %s", request->kept.row.vm,
+		    name_of(verb_names, (int)verb), request->kept.row.id);
+	log_info("VM %s: request %s: %s accepted", request->kept.row.vm, request->kept.row.id,
+		 name_of(verb_names, (int)verb));
+	if (!vm)
+		return;
+	if (request_desire(verb) != 0)
+		vm->kept.desired = request_desire(verb);
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
+
+void
+request_release(struct engine *engine, const struct message *message)
+{
+	struct request *request = request_find_token(engine, message->detail);
+
+	if (request)
+		request_accept(engine, request);
+}
+
+void
+request_drop(struct engine *engine, const struct message *message)
+{
+	struct request *request = request_find_token(engine, message->detail);
+
+	if (!request)
+		return;
+	if (request->vm) {
+		request->vm->kept.last_verb = request->previous_verb;
+		request->vm->kept.memory_target_mib = request->previous_mib;
+		request->vm->unsaved = true;
+		vm_touch(engine, request->vm);
+	}
+	request_remove(engine, request);
+}
+
+/* Held by an agentx process, or an engine, that is no more: the manager may have been told yes. */
+void
+request_release_held(struct engine *engine, bool all)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.state == REQUEST_HELD && (all || request->accepted_ms == 0))
+			request_accept(engine, request);
+}
+
+/* ---- on to the hypervisor process, and back ---- */
+
+static void
+request_send(struct engine *engine, const struct request *request)
+{
+	struct action *action = &engine_effect(engine, EFFECT_ACTION)->action;
+	uint32_t verb = (uint32_t)request->kept.row.verb;
+
+	action->id = request->kept.number;
+	action->journal = engine->journal;
+	action->verb = verb;
+	action->domid = request->kept.domid;
+	memcpy(action->uuid, request->kept.uuid, UUID_SIZE);
+	TEXT_SET(action->name, request->vm ? request->vm->kept.name : request->kept.row.vm);
+	action->number = request->kept.row.number;
+	action->deadline_ms = engine->config->action_ms;
+	if (verb == VERB_SHUTDOWN || verb == VERB_REBOOT)
+		action->deadline_ms += engine->config->shutdown_ms;
+}
+
+/* The next one of a VM that has none under way. Waits while the hypervisor does not answer. */
+void
+request_dispatch(struct engine *engine, struct vm *vm)
+{
+	struct request *request;
+
+	if (vm->action || !engine->states_ok || !engine->hypervisor_there)
+		return;
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->vm == vm && request->kept.row.state == REQUEST_QUEUED)
+			break;
+	if (!request)
+		return;
+	request->sent = true;
+	request->kept.domid = vm->domain ? vm->domain->domid : 0;
+	vm->action = request->kept.number;
+	vm->verb = (uint32_t)request->kept.row.verb;
+	vm->action_domid = request->kept.domid;
+	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
+	request_send(engine, request);
+}
+
+void
+request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t number)
+{
+	struct action *action = &engine_effect(engine, EFFECT_ACTION)->action;
+
+	/* Unlike any of an engine before us on this boot: record files outlive the engine. */
+	action->id =
+	    INTERNAL | (uint64_t)engine->now.mono_ms << 16 | (engine->internal_actions++ & 0xffff);
+	action->journal = engine->journal;
+	action->verb = verb;
+	action->domid = vm->domain ? vm->domain->domid : 0;
+	memcpy(action->uuid, vm->kept.uuid, UUID_SIZE);
+	TEXT_SET(action->name, vm->kept.name);
+	action->number = number;
+	action->deadline_ms = engine->config->action_ms;
+	vm->action = action->id;
+	vm->verb = verb;
+	vm->action_domid = action->domid;
+	log_info("VM %s: %s after its domain %u ended", vm->kept.name,
+		 verb == ACTION_REPLACE ? "started again" : "cleared away", action->domid);
+}
+
+void
+request_resend(struct engine *engine)
+{
+	struct request *request;
+	struct vm *vm;
+
+	/* An action of our own may never have been begun; what still has to be done is found anew.
+	 */
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->action & INTERNAL) {
+			vm->action = 0;
+			vm->verb = VERB_NONE;
+			vm->action_domid = 0;
+			vm->reaped = false;
+			vm_touch(engine, vm);
+		}
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->sent && request_is_open(request))
+			request_send(engine, request);
+}
+
+void
+request_started(struct engine *engine, const struct message *message)
+{
+	const struct outcome *outcome = (const struct outcome *)message->body;
+	struct request *request = request_find(engine, outcome->id);
+
+	if (!request || outcome->journal != engine->journal ||
+	    request->kept.row.state != REQUEST_QUEUED)
+		return;
+	request->kept.row.state = REQUEST_RUNNING;
+	request->kept.row.started = engine->now.wall_ms;
+	request_put(engine, request);
+	if (request->vm)
+		vm_touch(engine, request->vm);
+}
+
+static void
+request_forget(struct engine *engine, uint64_t id, uint64_t journal)
+{
+	struct outcome *outcome = &engine_effect(engine, EFFECT_FORGET)->outcome;
+
+	outcome->id = id;
+	outcome->journal = journal;
+}
+
+static void
+request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
+{
+	if (vm->verb == VERB_SAVE && outcome->state == REQUEST_SUCCEEDED)
+		vm->died = REASON_SUSPEND; /* saved, whatever was seen of its end */
+	if (outcome->state == REQUEST_SUCCEEDED) {
+		vm->done_verb = vm->verb;
+		vm->done_ms = engine->now.mono_ms;
+	}
+	vm->action = 0;
+	vm->verb = VERB_NONE;
+	vm->action_domid = 0;
+	vm_touch(engine, vm);
+	if (outcome->state != REQUEST_SUCCEEDED || outcome->domid == 0)
+		return;
+	vm->kept.owner = OWNER_LAUXEND;
+	vm->unsaved = true;
+}
+
+/* Of an action that no manager asked for. */
+static void
+request_internal_outcome(struct engine *engine, const struct outcome *outcome)
+{
+	struct vm *vm;
+
+	request_forget(engine, outcome->id, outcome->journal);
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->action == outcome->id)
+			break;
+	if (!vm)
+		return;
+	if (outcome->state != REQUEST_SUCCEEDED) {
+		log_error("VM %s: clearing its dead domain away %s: %s", vm->kept.name,
+			  name_of(request_state_names, (int)outcome->state), outcome->error);
+		death_failed(engine, vm);
+	}
+	request_free_vm(engine, vm, outcome);
+}
+
+static void
+request_finish(struct engine *engine, struct request *request, const struct outcome *outcome)
+{
+	struct mib_request *row = &request->kept.row;
+	struct mib_event *event;
+
+	row->state = (int32_t)outcome->state;
+	row->ended = engine->now.wall_ms;
+	if (row->started == 0)
+		row->started = row->ended;
+	TEXT_SET(row->error, outcome->error);
+	request_put(engine, request);
+	event = request_event(engine, EVENT_REQUEST_FINISHED, request);
+	TEXT_FORMAT(event->text, "%.32s: %s %s%s%.60s", request->kept.row.vm,
+		    name_of(verb_names, row->verb), name_of(request_state_names, row->state),
+		    row->error[0] ? ": " : "", row->error);
+	log_info("VM %s: request %s: %s %s%s%s", row->vm, row->id, name_of(verb_names, row->verb),
+		 name_of(request_state_names, row->state), row->error[0] ? ": " : "", row->error);
+}
+
+void
+request_outcome(struct engine *engine, const struct message *message)
+{
+	struct outcome outcome = *(const struct outcome *)message->body;
+	struct request *request = request_find(engine, outcome.id);
+
+	outcome.error[TEXT_SIZE - 1] = 0;
+	if (outcome.id & INTERNAL) {
+		request_internal_outcome(engine, &outcome);
+		return;
+	}
+	if (!request || outcome.journal != engine->journal) {
+		request_forget(engine, outcome.id, outcome.journal); /* of a store that was lost */
+		return;
+	}
+	if (!request_is_open(request)) {
+		if (request->settled)
+			request_forget(engine, outcome.id, outcome.journal);
+		return;
+	}
+	request_finish(engine, request, &outcome);
+	if (request->vm && request->vm->action == outcome.id)
+		request_free_vm(engine, request->vm, &outcome);
+}
+
+/* From here on the manager sees its request, and the VM's row shows it as the last one. */
+static void
+request_show(struct engine *engine, struct request *request)
+{
+	struct vm *vm = request->vm;
+
+	rows_put_request(engine, request);
+	if (!vm)
+		return;
+	request->previous_verb = vm->kept.last_verb;
+	request->previous_mib = vm->kept.memory_target_mib;
+	if (request->kept.row.verb == VERB_MEMORY)
+		vm->kept.memory_target_mib = request->kept.row.number;
+	else
+		vm->kept.last_verb = (uint32_t)request->kept.row.verb;
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
+
+void
+request_stored(struct engine *engine, uint64_t number, int state, bool durable)
+{
+	struct request *request = request_find(engine, number);
+
+	if (!request)
+		return;
+	if (state == REQUEST_HELD && request->kept.row.state == REQUEST_HELD) {
+		if (durable)
+			request_show(engine, request);
+		request_answer(engine, request->kept.token, request,
+			       durable ? NULL : "the store cannot be written");
+		if (!durable)
+			request_remove(engine, request);
+	} else if (state == request->kept.row.state && !request_is_open(request) && durable) {
+		request->settled = true;
+		request_forget(engine, number, engine->journal);
+	}
+}
+
+void
+request_housekeeping(struct engine *engine)
+{
+	struct request *request, *next;
+
+	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
+		next = TAILQ_NEXT(request, next);
+		if (!request_is_open(request) &&
+		    engine->now.wall_ms - request->kept.row.ended > KEEP_MS)
+			request_remove(engine, request);
+	}
+}

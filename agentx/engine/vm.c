@@ -1,0 +1,393 @@
+#include "engine/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+
+/* The index of an unconfigured VM that went is not given to another for so long. */
+#define INDEX_REST_MS (24 * 3600 * INT64_C(1000))
+
+#define CAUSE_MS 5000 /* an action that ended so lately may be what made a state */
+
+struct vm *
+vm_find_index(const struct engine *engine, uint32_t index)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->kept.index == index)
+			return vm;
+	return NULL;
+}
+
+struct vm *
+vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE])
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (uuid_equal(vm->kept.uuid, uuid))
+			return vm;
+	return NULL;
+}
+
+/* One of the configuration, or one that the store knows as such, goes before a found one. */
+struct vm *
+vm_find_name(const struct engine *engine, const char *name)
+{
+	struct vm *vm, *found = NULL;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (strcmp(vm->kept.name, name) == 0 && (!found || (vm->config && !found->config)))
+			found = vm;
+	return found;
+}
+
+/* The smallest index that is not in use: dense, as VM-MIB's bitmaps want it. */
+static uint32_t
+vm_free_index(const struct engine *engine)
+{
+	uint32_t index = 1;
+
+	while (vm_find_index(engine, index))
+		index++;
+	return index;
+}
+
+struct vm *
+vm_new(struct engine *engine, const uint8_t uuid[UUID_SIZE], const char *name)
+{
+	struct vm *vm = mem_alloc(sizeof(*vm));
+
+	memcpy(vm->kept.uuid, uuid, UUID_SIZE);
+	TEXT_SET(vm->kept.name, name);
+	vm->kept.index = vm_free_index(engine);
+	vm->kept.desired = DESIRED_NONE;
+	vm->kept.state = VM_UNKNOWN;
+	vm->kept.owner = OWNER_UNKNOWN;
+	vm->kept.last_verb = VERB_NONE;
+	vm->died = REASON_UNKNOWN;
+	vm->unsaved = true;
+	TAILQ_INSERT_TAIL(&engine->vms, vm, next);
+	engine->table_change_ms = engine->now.mono_ms;
+	vm_touch(engine, vm);
+	return vm;
+}
+
+void
+vm_touch(struct engine *engine, struct vm *vm)
+{
+	if (vm->touched)
+		return;
+	vm->touched = true;
+	TAILQ_INSERT_TAIL(&engine->touched, vm, touched_next);
+}
+
+void
+vm_touch_all(struct engine *engine)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		vm_touch(engine, vm);
+}
+
+bool
+vm_has_row(const struct vm *vm)
+{
+	return vm->config || vm->domain;
+}
+
+/* A monitor of its own acts on a VM's death; else lauxend does, for the VMs that it was given. */
+enum vm_owner
+vm_owner(const struct engine *engine, const struct vm *vm)
+{
+	if (!vm->domain)
+		return OWNER_NONE;
+	if (!vm->domain->named || !engine->figures_ok)
+		return vm->kept.owner;
+	if (vm->domain->figures.monitored)
+		return OWNER_OTHER;
+	return vm->config ? OWNER_LAUXEND : OWNER_NONE;
+}
+
+/* What a running action makes of a state, by RFC 7666's transient states. */
+static enum vm_state
+vm_state_under(uint32_t verb, enum vm_state state)
+{
+	static const struct {
+		uint32_t verb;
+		enum vm_state from, to;
+	} transients[] = {
+	    {VERB_START, VM_SHUTDOWN, VM_PREPARING},
+	    {VERB_START, VM_CRASHED, VM_PREPARING},
+	    {VERB_START, VM_SUSPENDED, VM_PREPARING},
+	    {VERB_START, VM_PAUSED, VM_PREPARING},
+	    {VERB_RESTORE, VM_SUSPENDED, VM_RESUMING},
+	    {VERB_RESTORE, VM_SHUTDOWN, VM_RESUMING},
+	    {VERB_RESTORE, VM_PAUSED, VM_RESUMING},
+	    {VERB_SHUTDOWN, VM_RUNNING, VM_SHUTTING_DOWN},
+	    {VERB_REBOOT, VM_RUNNING, VM_SHUTTING_DOWN},
+	    {VERB_REBOOT, VM_SHUTDOWN, VM_PREPARING},
+	    {VERB_SAVE, VM_RUNNING, VM_SUSPENDING},
+	    {VERB_SAVE, VM_PAUSED, VM_SUSPENDING},
+	    {VERB_SAVE, VM_SHUTDOWN, VM_SUSPENDING},
+	    {ACTION_REPLACE, VM_SHUTDOWN, VM_PREPARING},
+	    {ACTION_REPLACE, VM_CRASHED, VM_PREPARING},
+	};
+
+	for (size_t i = 0; i < sizeof(transients) / sizeof(transients[0]); i++)
+		if (transients[i].verb == verb && transients[i].from == state)
+			return transients[i].to;
+	return state;
+}
+
+/* A VM without a domain: off, unless its state is saved or it went by a crash. */
+static enum vm_state
+vm_state_absent(const struct vm *vm)
+{
+	if (vm->kept.state == VM_SUSPENDED || vm->kept.state == VM_CRASHED)
+		return vm->kept.state;
+	if (vm->died == REASON_CRASH)
+		return VM_CRASHED;
+	if (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND)
+		return VM_SUSPENDED;
+	return VM_SHUTDOWN;
+}
+
+static enum vm_state
+vm_state_dead(const struct vm *vm)
+{
+	switch (vm->domain->state.reason) {
+	case REASON_CRASH:
+	case REASON_WATCHDOG:
+		return VM_CRASHED;
+	case REASON_SUSPEND:
+		return VM_SUSPENDING; /* saved or migrated, until it is gone or runs on */
+	default:
+		return vm->reaped ? VM_SHUTDOWN : VM_SHUTTING_DOWN;
+	}
+}
+
+static enum vm_state
+vm_state(const struct engine *engine, const struct vm *vm)
+{
+	const struct fact_domain *state;
+	uint32_t verb = vm->verb;
+
+	if (!engine->states_ok)
+		return VM_UNKNOWN;
+	if (!vm->domain)
+		return vm_state_under(verb, vm_state_absent(vm));
+	state = &vm->domain->state;
+	if (vm->action_domid != 0 && vm->action_domid != state->domid)
+		verb = VERB_NONE; /* what ended the old domain says nothing of the new one */
+	if (state->flags & DOMAIN_SHUTDOWN)
+		return vm_state_dead(vm);
+	if (state->flags & DOMAIN_DYING)
+		return vm->kept.state == VM_CRASHED ? VM_CRASHED : VM_SHUTTING_DOWN;
+	if (state->flags & DOMAIN_PAUSED)
+		/* One that never ran is still being built. */
+		return vm_state_under(verb, state->cpu_ns == 0 ? VM_PREPARING : VM_PAUSED);
+	return vm_state_under(verb, VM_RUNNING);
+}
+
+/* The action that made the state: the one that runs, or one that ended so shortly before the
+ * hypervisor's list told of it. */
+static uint32_t
+vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+{
+	static const enum vm_state makes[VERB_MEMORY + 1] = {
+	    [VERB_START] = VM_RUNNING,	[VERB_SHUTDOWN] = VM_SHUTDOWN, [VERB_REBOOT] = VM_RUNNING,
+	    [VERB_PAUSE] = VM_PAUSED,	[VERB_UNPAUSE] = VM_RUNNING,   [VERB_DESTROY] = VM_SHUTDOWN,
+	    [VERB_SAVE] = VM_SUSPENDED, [VERB_RESTORE] = VM_RUNNING,
+	};
+
+	if (vm->action)
+		return vm->verb;
+	if (vm->done_verb > VERB_MEMORY || makes[vm->done_verb] != state ||
+	    engine->now.mono_ms - vm->done_ms > CAUSE_MS)
+		return VERB_NONE;
+	return vm->done_verb;
+}
+
+/* Why it is in its new state, as far as that is known. */
+static void
+vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state, char *text,
+	  size_t size)
+{
+	uint32_t cause = vm_cause(engine, vm, state);
+	uint32_t reason = vm->domain && (vm->domain->state.flags & DOMAIN_SHUTDOWN)
+			      ? vm->domain->state.reason
+			      : vm->died;
+
+	if (state == VM_CRASHED)
+		text_set(text, size, "the guest crashed");
+	else if (cause == ACTION_REPLACE)
+		text_format(text, size, "started again after %s",
+			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (cause != VERB_NONE && cause != ACTION_REAP)
+		text_format(text, size, "request %s", name_of(verb_names, (int)cause));
+	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)
+		text_set(text, size,
+			 reason == REASON_POWEROFF ? "the guest powered off"
+			 : reason == REASON_REBOOT ? "the guest rebooted"
+						   : "destroyed on the host");
+	else if (state == VM_PAUSED)
+		text_set(text, size, "paused on the host");
+	else if (state == VM_RUNNING)
+		text_set(text, size,
+			 vm->kept.state == VM_PAUSED ? "unpaused on the host" : "started");
+	else
+		text_set(text, size, "");
+}
+
+static void
+vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
+{
+	enum event_type type = state == VM_CRASHED		    ? EVENT_VM_CRASHED
+			       : vm->crashed && state == VM_RUNNING ? EVENT_VM_RECOVERED
+								    : EVENT_VM_STATE_CHANGED;
+	struct mib_event *event = engine_event(engine, type, vm);
+
+	event->state = (int32_t)state;
+	event->previous = (int32_t)vm->kept.state;
+	MIB_ABSENT(mib_event, event, state, false);
+	MIB_ABSENT(mib_event, event, previous, false);
+	TEXT_FORMAT(event->text, "%.50s: %s, was %s: %.40s", vm->kept.name,
+		    name_of(vm_state_names, (int)state),
+		    name_of(vm_state_names, (int)vm->kept.state), vm->kept.change_reason);
+	log_info("VM %s is %s, was %s: %s", vm->kept.name, name_of(vm_state_names, (int)state),
+		 name_of(vm_state_names, (int)vm->kept.state), vm->kept.change_reason);
+}
+
+/* A state that is not known changes nothing: what counts is how it differs once it is known. */
+static void
+vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
+{
+	if (state == VM_UNKNOWN || state == vm->kept.state)
+		return;
+	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
+	if (state == VM_CRASHED && vm->domain)
+		vm->kept.crashes++;
+	if (vm->kept.state != VM_UNKNOWN) {
+		vm->kept.change_wall_ms = engine->now.wall_ms;
+		vm_state_event(engine, vm, state);
+	} else {
+		TEXT_SET(vm->kept.change_reason, "found so");
+	}
+	if (state == VM_CRASHED || state == VM_RUNNING)
+		vm->crashed = state == VM_CRASHED;
+	vm->kept.state = state;
+	vm->unsaved = true;
+}
+
+static void
+vm_settle(struct engine *engine, struct vm *vm)
+{
+	vm_settle_state(engine, vm, vm_state(engine, vm));
+	death_settle(engine, vm);
+	request_dispatch(engine, vm);
+	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
+	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
+		vm->kept.gone_wall_ms = engine->now.wall_ms;
+		vm->unsaved = true;
+		engine->table_change_ms = engine->now.mono_ms;
+	}
+	if (vm_has_row(vm))
+		rows_put_vm(engine, vm, vm_state(engine, vm));
+	else
+		rows_drop_vm(engine, vm);
+	if (vm->unsaved)
+		engine_effect(engine, EFFECT_PUT_VM)->vm = vm->kept;
+	vm->unsaved = false;
+}
+
+void
+vm_settle_touched(struct engine *engine)
+{
+	struct vm *vm;
+
+	while ((vm = TAILQ_FIRST(&engine->touched))) {
+		TAILQ_REMOVE(&engine->touched, vm, touched_next);
+		vm->touched = false;
+		vm_settle(engine, vm);
+	}
+}
+
+/* The VM of a section: by the UUID that the file says, else by the name it had. */
+static struct vm *
+vm_of_config(struct engine *engine, const struct config_vm *config)
+{
+	struct vm *vm = NULL;
+	uint8_t uuid[UUID_SIZE];
+
+	if (!uuid_is_zero(config->uuid))
+		vm = vm_find_uuid(engine, config->uuid);
+	if (!vm)
+		vm = vm_find_name(engine, config->name);
+	if (vm && vm->config)
+		vm = NULL;
+	if (!vm) {
+		memcpy(uuid, config->uuid, UUID_SIZE);
+		if (uuid_is_zero(uuid))
+			uuid_random(uuid);
+		vm = vm_new(engine, uuid, config->name);
+	} else if (!uuid_is_zero(config->uuid) && !uuid_equal(vm->kept.uuid, config->uuid) &&
+		   !vm->domain) {
+		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
+		memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
+	}
+	return vm;
+}
+
+void
+vm_load(struct engine *engine)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		vm->config = NULL;
+	for (size_t i = 0; i < engine->config->vms_count; i++) {
+		vm = vm_of_config(engine, &engine->config->vms[i]);
+		vm->config = &engine->config->vms[i];
+		if (!vm->kept.configured || strcmp(vm->kept.name, vm->config->name) != 0)
+			vm->unsaved = true;
+		vm->kept.configured = true;
+		vm->kept.gone_wall_ms = 0;
+		TEXT_SET(vm->kept.name, vm->config->name);
+		TAILQ_REMOVE(&engine->vms, vm, next);
+		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
+	}
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (!vm->config && vm->kept.configured) {
+			vm->kept.configured = false;
+			vm->unsaved = true;
+		}
+	vm_touch_all(engine);
+}
+
+void
+vm_housekeeping(struct engine *engine)
+{
+	struct vm *vm, *next;
+
+	for (vm = TAILQ_FIRST(&engine->vms); vm; vm = next) {
+		next = TAILQ_NEXT(vm, next);
+		if (vm_has_row(vm) || vm->kept.gone_wall_ms == 0 || vm->action ||
+		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS)
+			continue;
+		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
+		for (struct request *request = TAILQ_FIRST(&engine->requests); request;
+		     request = TAILQ_NEXT(request, next))
+			if (request->vm == vm)
+				request->vm = NULL;
+		if (vm->touched)
+			TAILQ_REMOVE(&engine->touched, vm, touched_next);
+		TAILQ_REMOVE(&engine->vms, vm, next);
+		free(vm);
+	}
+}

@@ -1,0 +1,294 @@
+/*
+ * Devices whose backend is in Dom0, as the kernel lists them in sysfs. A driver domain's are not
+ * seen: their counters are over there.
+ */
+#include "hypervisor/xen_driver.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+#define DEVICES "/sys/bus/xen-backend/devices"
+#define SECTOR 512 /* octets; blkback's unit, whatever the disk's own */
+
+/* A device, and what does not change while it is there. */
+struct device {
+	struct xen_device_name id;
+	bool listed;	/* in this pass */
+	bool removable; /* its medium may change */
+	struct fact_net net;
+	struct fact_disk disk;
+};
+
+struct xen_devices {
+	struct device *list;
+	size_t count;
+};
+
+/* All interfaces of Dom0, sorted by name. */
+struct interfaces {
+	struct xen_interface *list;
+	size_t count;
+};
+
+void
+xen_devices_free(struct xen_devices *devices)
+{
+	if (devices)
+		free(devices->list);
+	free(devices);
+}
+
+static int
+compare_interfaces(const void *a, const void *b)
+{
+	const struct xen_interface *one = a, *other = b;
+
+	return strcmp(one->name, other->name);
+}
+
+static void
+interfaces_read(struct interfaces *all)
+{
+	FILE *file = fopen("/proc/net/dev", "re");
+	char line[512];
+
+	*all = (struct interfaces){0};
+	while (file && fgets(line, sizeof(line), file)) {
+		struct xen_interface one;
+
+		if (!xen_parse_interface(line, &one))
+			continue;
+		all->list = mem_resize(all->list, all->count + 1, sizeof(*all->list));
+		all->list[all->count++] = one;
+	}
+	if (file)
+		fclose(file);
+	if (all->count)
+		qsort(all->list, all->count, sizeof(*all->list), compare_interfaces);
+}
+
+static const struct xen_interface *
+interfaces_find(const struct interfaces *all, const char *name)
+{
+	struct xen_interface key = {0};
+
+	TEXT_SET(key.name, name);
+	return all->count ? bsearch(&key, all->list, all->count, sizeof(key), compare_interfaces)
+			  : NULL;
+}
+
+/* A number in a file of the device's directory in sysfs. */
+static bool
+sysfs_number(const struct xen_device_name *id, const char *file, uint64_t *number)
+{
+	char path[128], text[32] = "";
+	FILE *from;
+
+	snprintf(path, sizeof(path), DEVICES "/%s-%" PRIu32 "-%" PRIu32 "/statistics/%s", id->kind,
+		 id->domid, id->device, file);
+	*number = 0;
+	from = fopen(path, "re");
+	if (!from)
+		return false;
+	if (fgets(text, sizeof(text), from))
+		text[strcspn(text, "\n")] = '\0';
+	fclose(from);
+	return xen_parse_number(text, number);
+}
+
+/* Dom0's name for a guest's interface: mostly vifD.N, but the VM's file may say another. */
+static bool
+interface_name(const struct xen_device_name *id, char *name, size_t size)
+{
+	char path[128];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), DEVICES "/vif-%" PRIu32 "-%" PRIu32 "/net", id->domid,
+		 id->device);
+	*name = '\0';
+	dir = opendir(path);
+	while (dir && !*name && (entry = readdir(dir)))
+		if (*entry->d_name != '.')
+			text_set(name, size, entry->d_name);
+	if (dir)
+		closedir(dir);
+	return *name;
+}
+
+static void
+learn_net(struct hv *hv, struct device *device)
+{
+	struct fact_net *net = &device->net;
+	unsigned domid = device->id.domid, number = device->id.device;
+	char mac[32];
+
+	net->domid = domid;
+	net->device = number;
+	xen_store_text(hv, mac, sizeof(mac), "backend/vif/%u/%u/mac", domid, number);
+	xen_parse_mac(mac, net->mac);
+	xen_store_text(hv, net->bridge, sizeof(net->bridge), "backend/vif/%u/%u/bridge", domid,
+		       number);
+}
+
+static void
+learn_disk(struct hv *hv, struct device *device)
+{
+	struct fact_disk *disk = &device->disk;
+	const char *kind = device->id.kind;
+	unsigned domid = device->id.domid, number = device->id.device;
+	char mode[8];
+
+	disk->domid = domid;
+	disk->device = number;
+	xen_store_text(hv, disk->name, sizeof(disk->name), "backend/%s/%u/%u/dev", kind, domid,
+		       number);
+	xen_store_text(hv, disk->target, sizeof(disk->target), "backend/%s/%u/%u/params", kind,
+		       domid, number);
+	xen_store_text(hv, mode, sizeof(mode), "backend/%s/%u/%u/mode", kind, domid, number);
+	disk->read_only = *mode == 'r';
+	device->removable =
+	    xen_store_number(hv, "backend/%s/%u/%u/removable", kind, domid, number) != 0;
+}
+
+/* in is what the guest receives, which is what Dom0 sends. */
+static void
+put_net(const struct device *device, const struct interfaces *all, const struct hv_sink *sink)
+{
+	struct fact_net net = device->net;
+	const struct xen_interface *found;
+
+	if (!interface_name(&device->id, net.name, sizeof(net.name)))
+		TEXT_FORMAT(net.name, "vif%" PRIu32 ".%" PRIu32, net.domid, net.device);
+	found = interfaces_find(all, net.name);
+	if (found) {
+		net.if_index = if_nametoindex(net.name);
+		net.in_octets = found->sent.octets;
+		net.in_packets = found->sent.packets;
+		net.in_errors = found->sent.errors;
+		net.in_drops = found->sent.drops;
+		net.out_octets = found->received.octets;
+		net.out_packets = found->received.packets;
+		net.out_errors = found->received.errors;
+		net.out_drops = found->received.drops;
+	}
+	sink->put(sink->arg, MSG_NET, &net, sizeof(net));
+}
+
+/* Only blkback counts here; a QEMU's disk (qdisk) has no statistics in sysfs, so is not counted. */
+static void
+put_disk(const struct device *device, const struct hv_sink *sink)
+{
+	const struct xen_device_name *id = &device->id;
+	struct fact_disk disk = device->disk;
+	uint64_t read_sectors, written_sectors;
+
+	disk.counted = sysfs_number(id, "rd_req", &disk.reads) &&
+		       sysfs_number(id, "wr_req", &disk.writes) &&
+		       sysfs_number(id, "rd_sect", &read_sectors) &&
+		       sysfs_number(id, "wr_sect", &written_sectors);
+	if (disk.counted) {
+		disk.read_octets = read_sectors * SECTOR;
+		disk.written_octets = written_sectors * SECTOR;
+	} else {
+		disk.reads = disk.writes = 0;
+	}
+	sink->put(sink->arg, MSG_DISK, &disk, sizeof(disk));
+}
+
+static bool
+is_net(const struct xen_device_name *id)
+{
+	return !strcmp(id->kind, "vif");
+}
+
+static bool
+is_disk(const struct xen_device_name *id)
+{
+	return !strcmp(id->kind, "vbd") || !strcmp(id->kind, "qdisk");
+}
+
+static struct device *
+keep(struct hv *hv, const struct xen_device_name *id)
+{
+	struct xen_devices *devices = hv->devices;
+	struct device *device;
+
+	for (size_t i = 0; i < devices->count; i++)
+		if (!memcmp(&devices->list[i].id, id, sizeof(*id)))
+			return &devices->list[i];
+	devices->list = mem_resize(devices->list, devices->count + 1, sizeof(*devices->list));
+	device = &devices->list[devices->count++];
+	*device = (struct device){.id = *id, .removable = true};
+	if (is_net(id))
+		learn_net(hv, device);
+	return device;
+}
+
+static void
+forget_gone(struct xen_devices *devices)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < devices->count; i++)
+		if (devices->list[i].listed) {
+			devices->list[used] = devices->list[i];
+			devices->list[used++].listed = false;
+		}
+	devices->count = used;
+}
+
+static bool
+is_listed(const libxl_dominfo *list, int count, uint32_t domid)
+{
+	for (int i = 0; i < count; i++)
+		if (list[i].domid == domid)
+			return domid != 0;
+	return false;
+}
+
+static void
+put_device(struct hv *hv, const struct xen_device_name *id, const struct interfaces *all,
+	   const struct hv_sink *sink)
+{
+	struct device *device = keep(hv, id);
+
+	device->listed = true;
+	if (is_net(id)) {
+		put_net(device, all, sink);
+		return;
+	}
+	if (device->removable) /* true at first, too */
+		learn_disk(hv, device);
+	if (!hv->xs_failed)
+		put_disk(device, sink);
+}
+
+void
+xen_devices_put(struct hv *hv, const libxl_dominfo *list, int count, const struct hv_sink *sink)
+{
+	DIR *dir = opendir(DEVICES);
+	struct dirent *entry;
+	struct interfaces all;
+
+	if (!hv->devices)
+		hv->devices = mem_alloc(sizeof(*hv->devices));
+	interfaces_read(&all);
+	while (dir && !hv->xs_failed && (entry = readdir(dir))) {
+		struct xen_device_name id;
+
+		if (xen_parse_device(entry->d_name, &id) && (is_net(&id) || is_disk(&id)) &&
+		    is_listed(list, count, id.domid))
+			put_device(hv, &id, &all, sink);
+	}
+	if (dir)
+		closedir(dir);
+	free(all.list);
+	forget_gone(hv->devices);
+}

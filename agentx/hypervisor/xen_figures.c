@@ -1,0 +1,230 @@
+#include "hypervisor/xen_driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/uuid.h"
+
+#define CONFIG_TRIES 5	    /* a domain under construction has no configuration yet */
+#define CONFIG_PASS_MS 1000 /* what a pass may spend on them; the rest has its turn in the next */
+
+/* What is kept of a domain from pass to pass, by domid and UUID. */
+struct kept {
+	uint32_t domid;
+	uint8_t uuid[UUID_SIZE];
+	bool listed;	/* in this pass */
+	unsigned tries; /* of its configuration that are left; 0: got it, or never will */
+	uint32_t on_poweroff, on_reboot, on_crash; /* enum on_action */
+	int64_t start_wall_ms;
+	uint64_t inside_total_kib, inside_free_kib;
+	int64_t inside_mono_ms;
+};
+
+struct xen_domains {
+	struct kept *list;
+	size_t count;
+};
+
+void
+xen_domains_free(struct xen_domains *domains)
+{
+	if (domains)
+		free(domains->list);
+	free(domains);
+}
+
+static struct kept *
+keep(struct xen_domains *domains, const libxl_dominfo *info)
+{
+	struct kept *kept;
+
+	for (size_t i = 0; i < domains->count; i++) {
+		kept = &domains->list[i];
+		if (kept->domid == info->domid && uuid_equal(kept->uuid, info->uuid.uuid)) {
+			kept->listed = true;
+			return kept;
+		}
+	}
+	domains->list = mem_resize(domains->list, domains->count + 1, sizeof(*domains->list));
+	kept = &domains->list[domains->count++];
+	*kept = (struct kept){.domid = info->domid, .listed = true, .tries = CONFIG_TRIES};
+	memcpy(kept->uuid, info->uuid.uuid, UUID_SIZE);
+	return kept;
+}
+
+static void
+forget_gone(struct xen_domains *domains)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < domains->count; i++)
+		if (domains->list[i].listed) {
+			domains->list[used] = domains->list[i];
+			domains->list[used++].listed = false;
+		}
+	domains->count = used;
+}
+
+/*
+ * on_poweroff and its like: asked for once a domain, as libxl reads the whole configuration for it,
+ * under a lock that others hold while they change the domain. enum on_action has libxl's numbers.
+ */
+static void
+learn_config(struct hv *hv, struct kept *kept)
+{
+	libxl_domain_config config;
+
+	kept->tries--;
+	libxl_domain_config_init(&config);
+	if (libxl_retrieve_domain_configuration(hv->ctx, kept->domid, &config, NULL) == 0) {
+		kept->on_poweroff = (uint32_t)config.on_poweroff;
+		kept->on_reboot = (uint32_t)config.on_reboot;
+		kept->on_crash = (uint32_t)config.on_crash;
+		kept->tries = 0;
+	}
+	libxl_domain_config_dispose(&config);
+}
+
+/*
+ * What the guest says of its memory: it may write anything there, so only what can be true counts.
+ * Its age is counted from the last change, as xenstore has no times.
+ */
+static void
+learn_inside(struct hv *hv, struct kept *kept, uint64_t max_kib)
+{
+	uint64_t total = xen_store_number(hv, "/local/domain/%u/data/meminfo_total", kept->domid);
+	uint64_t left = 0;
+
+	if (total)
+		left = xen_store_number(hv, "/local/domain/%u/data/meminfo_free", kept->domid);
+	if (left > total || (max_kib && total > max_kib))
+		total = left = 0;
+	if (total != kept->inside_total_kib || left != kept->inside_free_kib)
+		kept->inside_mono_ms = clock_mono_ms();
+	kept->inside_total_kib = total;
+	kept->inside_free_kib = left;
+}
+
+static int64_t
+read_start(struct hv *hv, const struct kept *kept)
+{
+	char text[32], uuid[UUID_TEXT_SIZE];
+
+	uuid_text(kept->uuid, uuid);
+	xen_store_text(hv, text, sizeof(text), "/vm/%s/start_time", uuid);
+	return xen_parse_time_ms(text);
+}
+
+static void
+put_figures(struct hv *hv, struct kept *kept, const struct xen_monitors *monitors,
+	    const struct hv_sink *sink)
+{
+	struct fact_figures fact = {.domid = kept->domid};
+	unsigned domid = kept->domid;
+
+	memcpy(fact.uuid, kept->uuid, UUID_SIZE);
+	xen_store_text(hv, fact.name, sizeof(fact.name), "/local/domain/%u/name", domid);
+	/* only a device model's domain has this */
+	fact.stubdom_for = (uint32_t)xen_store_number(hv, "/local/domain/%u/target", domid);
+	fact.memory_max_kib = xen_store_number(hv, "/local/domain/%u/memory/static-max", domid);
+	fact.memory_target_kib = xen_store_number(hv, "/local/domain/%u/memory/target", domid);
+	learn_inside(hv, kept, fact.memory_max_kib);
+	if (!kept->start_wall_ms)
+		kept->start_wall_ms = read_start(hv, kept);
+	fact.inside_total_kib = kept->inside_total_kib;
+	fact.inside_free_kib = kept->inside_free_kib;
+	fact.inside_mono_ms = kept->inside_mono_ms;
+	fact.start_wall_ms = kept->start_wall_ms;
+	fact.on_poweroff = kept->on_poweroff;
+	fact.on_reboot = kept->on_reboot;
+	fact.on_crash = kept->on_crash;
+	fact.monitored = xen_monitors_have(monitors, domid, fact.name);
+	if (!hv->xs_failed)
+		sink->put(sink->arg, MSG_FIGURES, &fact, sizeof(fact));
+}
+
+static int
+put_host(struct hv *hv, const struct hv_sink *sink, char *error)
+{
+	struct fact_host host = {.software = "Xen"};
+	const libxl_version_info *version = libxl_get_version_info(hv->ctx);
+	libxl_physinfo info;
+	int rc;
+
+	libxl_physinfo_init(&info);
+	rc = version ? libxl_get_physinfo(hv->ctx, &info) : ERROR_FAIL;
+	if (rc == 0) {
+		uint64_t page_kib = (uint64_t)version->pagesize / 1024;
+
+		TEXT_FORMAT(host.version, "%d.%d%s", version->xen_version_major,
+			    version->xen_version_minor,
+			    version->xen_version_extra ? version->xen_version_extra : "");
+		/* CLOCK_BOOTTIME begins with Dom0's boot, seconds after the hypervisor's own, of
+		 * which it tells nothing: 0. */
+		host.boot_mono_ms = 0;
+		host.cpus = info.nr_cpus;
+		host.cpu_mhz = info.cpu_khz / 1000;
+		host.memory_kib = info.total_pages * page_kib;
+		host.memory_free_kib = (info.free_pages + info.scrub_pages) * page_kib;
+		sink->put(sink->arg, MSG_HOST, &host, sizeof(host));
+	} else {
+		text_format(error, TEXT_SIZE, "the hypervisor tells nothing of its host: %s",
+			    hv->logger.complaint);
+	}
+	libxl_physinfo_dispose(&info);
+	return rc == 0 ? 0 : -1;
+}
+
+static void
+put_domains(struct hv *hv, const libxl_dominfo *list, int count, const struct hv_sink *sink)
+{
+	int64_t until_ms = clock_mono_ms() + CONFIG_PASS_MS;
+	struct xen_monitors monitors;
+
+	if (xen_monitors_read(&monitors))
+		log_warn("/proc cannot be read: who watches which domain is not known");
+	for (int i = 0; i < count && !hv->xs_failed; i++) {
+		struct kept *kept;
+
+		if (list[i].domid == 0)
+			continue;
+		kept = keep(hv->domains, &list[i]);
+		if (kept->tries && clock_mono_ms() < until_ms)
+			learn_config(hv, kept);
+		put_figures(hv, kept, &monitors, sink);
+	}
+	xen_monitors_dispose(&monitors);
+	forget_gone(hv->domains);
+}
+
+int
+xen_figures(struct hv *hv, const struct hv_sink *sink, char *error)
+{
+	libxl_dominfo *list;
+	int count;
+
+	xen_complaint_clear(hv);
+	if (!xen_store_open(hv)) {
+		text_set(error, TEXT_SIZE, "xenstore cannot be reached: does xenstored run?");
+		return -1;
+	}
+	if (put_host(hv, sink, error))
+		return -1;
+	list = libxl_list_domain(hv->ctx, &count);
+	if (!list) {
+		text_format(error, TEXT_SIZE, "the hypervisor does not list its domains: %s",
+			    hv->logger.complaint);
+		return -1;
+	}
+	if (!hv->domains)
+		hv->domains = mem_alloc(sizeof(*hv->domains));
+	put_domains(hv, list, count, sink);
+	xen_devices_put(hv, list, count, sink);
+	libxl_dominfo_list_free(list, count);
+	if (hv->xs_failed)
+		text_set(error, TEXT_SIZE, "xenstore stopped answering");
+	return hv->xs_failed ? -1 : 0;
+}
