@@ -1,7 +1,7 @@
 #!/bin/bash
 # The AgentX lines of conf/snmpd.conf: snmpd as root, started as it is and as Debian starts it, lets
-# the one unprivileged user in and no other. The user is one that needs no entry in /etc/passwd, the
-# subagent another snmpd. Needs root.
+# the one unprivileged user in and no other. That user is one that needs no entry in /etc/passwd, and
+# the subagent another snmpd; then lauxend itself comes in, as nobody. Needs root.
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
@@ -78,4 +78,20 @@ check_wait 15 "older: a directory of mode 0700 keeps the user out" refused $uid
 chmod "$(awk '$2 == "/var/agentx" { print $3 }' conf/lauxen.tmpfiles)" "$dir/older"
 check_wait 15 "older: with the mode of lauxen.tmpfiles it comes in, without a restart" \
 	serves 1.1.1.0 of-$uid
+
+# lauxend, started by root as the unit does it.
+uid=$(id -u nobody)
+master lauxend
+lx_simxen -n 1 --services none
+LX_AGENT=127.0.0.1:$port
+lx_config
+sed -i "s,agentx-socket = .*,agentx-socket = \"unix:$socket\"," "$dir/lauxen.conf"
+chown nobody "$dir/state"
+chmod 644 "$dir/lauxen.conf"
+"$LX_BUILD/lauxend" -d -f "$dir/lauxen.conf" -u nobody </dev/null >"$dir/lauxend.log" 2>&1 &
+LX_LAUXEND=$!
+LX_PIDS+=("$LX_LAUXEND")
+check_wait 15 "lauxend: its objects are served" lx_agent_up
+check_is "lauxend: the process that talks to snmpd is nobody's" \
+	"$(ps -o user= -p "$(lx_child agentx)")" nobody
 lx_done
