@@ -143,14 +143,14 @@ learn_disk(struct hv *hv, struct device *device)
 	struct fact_disk *disk = &device->disk;
 	const char *kind = device->id.kind;
 	unsigned domid = device->id.domid, number = device->id.device;
-	char mode[8];
+	char mode[8], params[256];
 
 	disk->domid = domid;
 	disk->device = number;
 	xen_store_text(hv, disk->name, sizeof(disk->name), "backend/%s/%u/%u/dev", kind, domid,
 		       number);
-	xen_store_text(hv, disk->target, sizeof(disk->target), "backend/%s/%u/%u/params", kind,
-		       domid, number);
+	xen_store_text(hv, params, sizeof(params), "backend/%s/%u/%u/params", kind, domid, number);
+	TEXT_SET(disk->target, xen_parse_params(params));
 	xen_store_text(hv, mode, sizeof(mode), "backend/%s/%u/%u/mode", kind, domid, number);
 	disk->read_only = *mode == 'r';
 	device->removable =
