@@ -260,13 +260,13 @@ put_device(struct hv *hv, const struct xen_device_name *id, const struct interfa
 	struct device *device = keep(hv, id);
 
 	device->listed = true;
-	if (is_net(id)) {
-		put_net(device, all, sink);
-		return;
-	}
-	if (device->removable) /* true at first, too */
+	if (is_disk(id) && device->removable) /* true at first, too */
 		learn_disk(hv, device);
-	if (!hv->xs_failed)
+	if (hv->xs_failed)
+		return;
+	if (is_net(id))
+		put_net(device, all, sink);
+	else
 		put_disk(device, sink);
 }
 
