@@ -1,5 +1,6 @@
 /* What only the whole of the file shows. */
-#include <ctype.h>
+#include <errno.h>
+#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,13 +57,28 @@ check_name(struct config *config, struct errors *errors)
 			   host);
 }
 
-/* What the VM's xl file says, where it can be read. */
+/* All processes must see the same UUID, whatever user they run as. */
+static void
+report_unreadable(const struct config_vm *vm, struct errors *errors)
+{
+	const struct passwd *user = getpwuid(geteuid());
+
+	errors_add(errors, vm->line,
+		   "vm \"%s\": user %s (uid %u) may not read %s, so its uuid is not known; "
+		   "permit it, or give the uuid here",
+		   vm->name, user ? user->pw_name : "?", (unsigned)geteuid(), vm->file);
+}
+
+/* What the VM's xl file says. One that is missing is its start's matter. */
 static void
 check_xl_file(struct config_vm *vm, struct errors *errors)
 {
 	struct xl_file found;
+	int error = vm->file ? xl_file_read(vm->file, &found) : ENOENT;
 
-	if (!vm->file || !xl_file_read(vm->file, &found))
+	if (error == EACCES && uuid_is_zero(vm->uuid))
+		report_unreadable(vm, errors);
+	if (error)
 		return;
 	if (found.name[0] && strcmp(found.name, vm->name) != 0)
 		errors_add(errors, vm->line,
@@ -71,10 +87,10 @@ check_xl_file(struct config_vm *vm, struct errors *errors)
 	if (!uuid_is_zero(vm->uuid))
 		return;
 	if (found.uuid_bad)
-		errors_add(
-		    errors, vm->line,
-		    "vm \"%s\": the uuid at %s:%d is malformed; write one as uuidgen(1) prints it",
-		    vm->name, vm->file, found.uuid_line);
+		errors_add(errors, vm->line,
+			   "vm \"%s\": the uuid at %s:%d is malformed; write one as uuidgen(1) "
+			   "prints it",
+			   vm->name, vm->file, found.uuid_line);
 	else
 		memcpy(vm->uuid, found.uuid, UUID_SIZE);
 }

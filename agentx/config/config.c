@@ -48,9 +48,8 @@ config_free(struct config *config)
 	free(config);
 }
 
-/* Other paths are relative to its directory, so it is made absolute once. */
-static char *
-absolute_file(const char *file)
+char *
+config_path(const char *file)
 {
 	char directory[PATH_MAX], whole[2 * PATH_MAX];
 
@@ -69,7 +68,7 @@ config_load(const char *file, void (*report)(void *arg, const char *error), void
 	struct errors errors = {0};
 	struct text text;
 
-	config->file = absolute_file(file);
+	config->file = config_path(file);
 	if (text_read(&text, config->file, &errors)) {
 		parse_text(config, &text, &errors);
 		check_config(config, &errors);

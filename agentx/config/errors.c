@@ -1,5 +1,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "config/reader.h"
@@ -9,14 +10,16 @@
 void
 errors_add(struct errors *errors, int line, const char *format, ...)
 {
+	const struct error *last = errors->count ? &errors->list[errors->count - 1] : NULL;
 	char text[1024];
 	va_list args;
 
-	if (errors->count >= ERRORS_MAX)
-		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	if (errors->count >= ERRORS_MAX ||
+	    (last && last->line == line && strcmp(last->text, text) == 0))
+		return;
 	errors->list = mem_resize(errors->list, errors->count + 1, sizeof(*errors->list));
 	errors->list[errors->count++] = (struct error){line, mem_string(text)};
 }

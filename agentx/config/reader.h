@@ -113,8 +113,8 @@ struct xl_file {
 	bool uuid_bad; /* there is one, malformed */
 };
 
-/* Looks for both in an xl file; false: it cannot be read. */
-bool xl_file_read(const char *file, struct xl_file *found);
+/* Looks for both in an xl file; 0, or an errno with nothing found. */
+int xl_file_read(const char *file, struct xl_file *found);
 
 /* path as an absolute one, relative to the directory of the configuration file; to be freed. */
 char *path_resolve(const char *config_file, const char *path);

@@ -198,7 +198,7 @@ scan_brace(struct scan *scan)
 	struct text *text = scan->text;
 
 	if (scan_peek(scan, 0) == '}') {
-		scan->depth--;
+		scan->depth -= scan->depth > 0;
 	} else if (scan->depth++ == 0) {
 		text->section_lines =
 		    mem_resize(text->section_lines, text->sections + 1, sizeof(int));
@@ -243,6 +243,10 @@ text_scan(struct text *text, struct errors *errors)
 	text->sections = 0;
 	while (scan.at < text->size)
 		scan_token(&scan);
+	/* To libconfuse the end of the file closes a section too. */
+	if (scan.faults == 0 && scan.depth > 0)
+		scan_fault(&scan, text->section_lines[text->sections - 1],
+			   "the section that begins in this line is never closed; end it with }");
 	return scan.faults == 0;
 }
 

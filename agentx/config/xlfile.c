@@ -2,6 +2,7 @@
  * Name and UUID in a VM's xl file (xl.cfg(5)), as far as a plain `name = "..."` in a line of its
  * own says them. xl reads the file when the VM starts; whatever is strange in it is xl's to refuse.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,6 +53,7 @@ take_line(struct xl_file *found, char *line, int number)
 	}
 }
 
+/* NULL with errno where it cannot be opened. */
 static FILE *
 xl_file_open(const char *file)
 {
@@ -60,13 +62,14 @@ xl_file_open(const char *file)
 
 	if (fd < 0)
 		return NULL;
+	errno = 0;
 	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode))
 		return fdopen(fd, "r");
 	close(fd);
 	return NULL;
 }
 
-bool
+int
 xl_file_read(const char *file, struct xl_file *found)
 {
 	FILE *from = xl_file_open(file);
@@ -74,9 +77,9 @@ xl_file_read(const char *file, struct xl_file *found)
 
 	*found = (struct xl_file){0};
 	if (!from)
-		return false;
+		return errno;
 	for (int number = 1; number <= XL_LINES_MAX && fgets(line, sizeof(line), from); number++)
 		take_line(found, line, number);
 	fclose(from);
-	return true;
+	return 0;
 }

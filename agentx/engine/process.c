@@ -330,6 +330,8 @@ store_health(void *arg, bool ok, const char *error)
 	(void)arg;
 	self.agent.store_health = ok ? STORE_OK : STORE_DEGRADED;
 	TEXT_SET(self.agent.store_error, ok ? "" : error);
+	if (self.store) /* another one where a broken store was replaced */
+		TEXT_FORMAT(self.agent.journal, "%016" PRIx64, store_journal(self.store));
 	if (!self.engine || (ok && !known))
 		return;
 	engine_note(self.engine, clock_now(), ok ? EVENT_STORE_RESTORED : EVENT_STORE_DEGRADED,

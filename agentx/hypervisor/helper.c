@@ -17,6 +17,7 @@
 #include "hypervisor/hv.h"
 #include "hypervisor/records.h"
 #include "hypervisor/sequence.h"
+#include "hypervisor/verbs.h"
 
 #define LOCK_WAIT_MS 10000 /* for a VM that another has, at most */
 #define VERDICT_MARGIN_MS                                                                          \
@@ -24,7 +25,7 @@
 	     */
 
 static void
-config_path(char *path, size_t size, const char *run_dir, const char *suffix)
+handover_path(char *path, size_t size, const char *run_dir, const char *suffix)
 {
 	snprintf(path, size, "%s/actions/config%s", run_dir, suffix);
 }
@@ -37,8 +38,8 @@ helper_write_config(const char *run_dir, const struct config *config)
 	FILE *to;
 	int fd;
 
-	config_path(path, sizeof(path), run_dir, "");
-	config_path(fresh, sizeof(fresh), run_dir, ".new");
+	handover_path(path, sizeof(path), run_dir, "");
+	handover_path(fresh, sizeof(fresh), run_dir, ".new");
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	to = fd < 0 ? NULL : fdopen(fd, "w");
 	if (to)
@@ -63,7 +64,7 @@ helper_exec(const struct options *options, const char *run_dir, const char *reco
 	int count = 5, null = open("/dev/null", O_RDWR);
 	sigset_t none;
 
-	config_path(own, sizeof(own), run_dir, "");
+	handover_path(own, sizeof(own), run_dir, "");
 	args[count++] = access(own, R_OK) == 0 ? own : options->file;
 	if (mend)
 		args[count++] = "--mend";

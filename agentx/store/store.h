@@ -75,7 +75,12 @@ struct store_handlers {
 struct store *store_open(struct event_base *base, const char *dir, uint32_t journal_size,
     const struct store_handlers *handlers, void *arg, struct store_content *content);
 
-/* Writes all that waits (at most deadline_ms of clock_mono_ms()), then closes. */
+/* The journal's id now: another than content's after a broken store was replaced while in use (health
+ * went to false and back), or a store that was not there at the start was made. */
+uint64_t store_journal(struct store *store);
+
+/* Writes all that waits (at most deadline_ms of clock_mono_ms()), then closes. What was not told yet
+ * is told from within. Not to be called from a handler. */
 void store_close(struct store *store, int64_t deadline_ms);
 
 /* Called in the loop when the write is settled; durable: it is on disk. */

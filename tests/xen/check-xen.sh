@@ -8,14 +8,14 @@
 # Lines as TAP, the last one "N passed, N failed, N skipped". Exit code 0 only if none
 # failed. Ends within 20 minutes.
 #
-# LAUXEND      the program (build/out/lauxend)
+# LX_BUILD     where lauxend is (build/out)
 # LAUXEN_CONF  its configuration, in place of the one made here
 # shellcheck disable=SC2317 # most functions are called through ok and within
 set -uo pipefail
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 here=$top/tests/xen
 lab=$here/lab
-program=${LAUXEND:-$top/build/out/lauxend}
+program=$(cd "$top" && realpath -m "${LX_BUILD:-build/out}")/lauxend
 mib=$top/mib/LAUXEN-MIB.txt
 export MIBS='' LC_ALL=C
 tab=$'\t'
@@ -40,7 +40,9 @@ trapd='' logs='' phase=start
 passed=0 failed=0 skipped=0 begin=$SECONDS
 
 finish() {
-	trap - EXIT INT TERM
+	trap - EXIT
+	trap : INT TERM # timeout signals twice: this process and its group
+	exec >&3        # a check that was cut off has its own
 	if [ "$phase" != over ]; then
 		failed=$((failed + 1))
 		echo "not ok $((passed + failed + skipped)) - ended early, in: $phase"
@@ -55,9 +57,9 @@ finish() {
 	fi
 	echo "# $((SECONDS - begin)) s in all"
 	echo "$passed passed, $failed failed, $skipped skipped"
-	[ $failed = 0 ]
-	exit
+	exit $((failed > 0))
 }
+exec 3>&1
 trap finish EXIT
 trap exit INT TERM
 
@@ -155,9 +157,9 @@ number() {
 snmp() {
 	local tool=$1
 	shift
-	timeout 60 "$tool" -v2c -c steer -t 5 -r 2 -Oqn "127.0.0.1:$snmp_port" "$@"
+	timeout 60 "$tool" -v2c -c steer -t 5 -r 2 -On "127.0.0.1:$snmp_port" "$@"
 }
-value() { snmp snmpget -Ovq "$(number "$1").$2" | tr -d '"'; }
+value() { snmp snmpget -OvQe "$(number "$1").$2" | tr -d '"'; }
 is() { same "$1.$2" "$(value "$1" "$2")" "$3" "${4:-}"; }
 is_label() { is "$1" "$2" "$(number "$1.$3")"; }
 grows() {
@@ -179,7 +181,7 @@ refused() { # ERROR NAME INDEX TYPE VALUE
 }
 # index_of NAME: the VM's index, by its name
 index_of() {
-	snmp snmpbulkwalk "$(number lxVmName)" | tr -d '"' |
+	snmp snmpbulkwalk -Oq "$(number lxVmName)" | tr -d '"' |
 		awk -v n="$1" '$2 == n { sub(/.*\./, "", $1); print $1; found = 1 } END { exit !found }'
 }
 # ask INDEX VERB
@@ -241,7 +243,7 @@ check_lab() {
 	ok "snmptrapd listens here" start_trapd || bail "no snmptrapd"
 	ok "snmpd starts in Dom0" dom0 /lab/snmpd start "$trap_port"
 	ok "snmpd answers through the forwarded port" \
-		snmp snmpget -Ovq 1.3.6.1.2.1.1.5.0
+		snmp snmpget -OvQe 1.3.6.1.2.1.1.5.0
 	ok "its coldStart arrives here" within 10 grep -q '= \.1\.3\.6\.1\.6\.3\.1\.1\.5\.1' "$work/traps.log"
 }
 
@@ -258,11 +260,12 @@ check_guest() {
 }
 
 start_lauxend() { dom0 'setsid lauxend -d -v -f /etc/lauxen/lauxen.conf </dev/null >>/var/log/lauxend.log 2>&1 &'; }
-lauxends() { # [USER]: how many processes
-	dom0 "ps -C lauxend -o user=" | awk -v u="${1:-}" 'u == "" || $1 == u { n++ } END { print n + 0 }'
-}
 privileges() {
-	same "processes of root" "$(lauxends root)" 2 && same "processes of _lauxen" "$(lauxends _lauxen)" 2
+	dom0 ps -C lauxend -o user=,args= | awk '
+		{ role = /--child/ ? $0 : "parent"; sub(/.*--child /, "", role); sub(/ .*/, "", role) }
+		{ seen[role]++; if ($1 != (role ~ /^(parent|hypervisor)$/ ? "root" : "_lauxen")) wrong = 1 }
+		{ print }
+		END { exit wrong || !(seen["parent"] && seen["hypervisor"] && seen["engine"] && seen["agentx"]) }'
 }
 
 check_start() {
@@ -280,6 +283,7 @@ check_start() {
 	ok "lxAgentStarted was notified" within 20 notified 0 lxAgentStarted
 }
 both_rows() { index_of hand && index_of web; }
+# as a package would, with the project's own tmpfiles.d(5) lines
 put_lauxend() {
 	local conf=${LAUXEN_CONF:-$work/lauxen.conf}
 	[ -x "$program" ] || { echo "there is no $program: make first"; return 1; }
@@ -288,7 +292,9 @@ put_lauxend() {
 	[ -n "${LAUXEN_CONF:-}" ] || make_conf >"$conf"
 	"$lab" put "$host" "$work/put/lauxend" /usr/sbin &&
 		cp "$conf" "$work/put/lauxen.conf" &&
-		"$lab" put "$host" "$work/put/lauxen.conf" "$mib" /etc/lauxen
+		"$lab" put "$host" "$work/put/lauxen.conf" "$mib" /etc/lauxen &&
+		sed 's/#.*//' "$top/conf/lauxen.tmpfiles" | awk '$1 == "d" {
+			print "install -d -m", $3, "-o", $4, "-g", $5, $2 }' | dom0 "sh -e"
 }
 make_conf() {
 	cat <<-C
@@ -324,19 +330,19 @@ check_figures() {
 	ok "lxVmUuid is the file's" is lxVmUuid "$w" "$uuid"
 	ok "lxVmDomid is that of xl list" is lxVmDomid "$w" "$(listed web 2)"
 	ok "vmOperState of VM-MIB is the same, in the same row" \
-		same vmOperState "$(snmp snmpget -Ovq "1.3.6.1.2.1.236.1.4.1.6.$w")" "$(number lxVmState.running)"
+		same vmOperState "$(snmp snmpget -OvQe "1.3.6.1.2.1.236.1.4.1.6.$w")" "$(number lxVmState.running)"
 	ok "lxHostMemoryTotal is that of xl info" \
 		same memory "$(value lxHostMemoryTotal 0)" "$(dom0 xl info total_memory)" 2
 	local cpu octets
 	cpu=$(value lxVmCpuTime "$w") octets=$(value lxNetOutOctets "$w.$(net_of "$w")")
-	guest_says $web 'yes >/dev/null & for i in 1 2 3 4 5 6 7 8; do dd if=/dev/zero bs=1000 count=9 2>/dev/null; sleep 1; done'
+	guest_says $web 'setsid yes >/dev/null & dd if=/dev/zero bs=1000 count=20'
 	ok "lxVmCpuTime of a busy guest grows" within 20 grows lxVmCpuTime "$w" "$cpu"
 	ok "lxVmCpuUsed says that it is busy" within 20 busy "$w"
 	ok "lxNetOutOctets grows" within 20 grows lxNetOutOctets "$w.$(net_of "$w")" "$octets"
 	guest_says $web 'killall yes'
 }
 memory_agrees() { is lxVmMemory "$2" "$(listed "$1" 4)" 2 2>/dev/null || is lxVmMemory "$2" "$(listed "$1" 3)" 2; }
-net_of() { snmp snmpgetnext -Oqn "$(number lxNetName).$1" | awk '{ sub(/.*\./, "", $1); print $1 }'; }
+net_of() { snmp snmpgetnext -Oq "$(number lxNetName).$1" | awk '{ sub(/.*\./, "", $1); print $1 }'; }
 busy() {
 	local used
 	used=$(value lxVmCpuUsed "$1")
@@ -403,8 +409,13 @@ check_life() {
 	since=$(traps)
 	guest_says $web 'echo c >/proc/sysrq-trigger'
 	ok "a guest's panic is notified" within 30 notified "$since" lxVmCrashed lxVmName web
-	act start running 120
-	ok "it can be started again" within 120 port $web answers
+	ok "lxVmState becomes crashed" within 20 is_label lxVmState "$w" crashed
+	since=$(traps)
+	ok "it can be started again" ask "$w" start
+	ok "lxVmState becomes running" within 120 is_label lxVmState "$w" running
+	ok "its port 80 answers" within 120 port $web answers
+	ok "lxVmRecovered says running" within 15 notified "$since" \
+		lxVmRecovered lxVmName web lxVmState "$(number lxVmState.running)"
 }
 domid_is_not() {
 	local id
@@ -425,7 +436,7 @@ check_hand() {
 }
 
 # What must outlive lauxend: xl's monitors, the QEMUs, the domains.
-survivors() { dom0 "ps ax -o pid=,args= | grep -E '[x]l create|[q]emu-system|[x]enstored'; xl list | awk '\$2 > 0 { print \$1, \$2 }'" | sort; }
+survivors() { dom0 "ps ax -o pid=,args= | grep -E '[x]l create|[q]emu-system|[x]enstored'; xl list | awk 'NR > 1 && \$2 > 0 { print \$1, \$2 }'" | sort; }
 check_kill() {
 	local before
 	before=$(survivors)

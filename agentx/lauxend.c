@@ -1,0 +1,172 @@
+/*
+ * lauxend: options, and who is to be called. The agent itself is the parent (parent/parent.h) and
+ * its three children; see lauxend(8).
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/process.h"
+#include "config/config.h"
+#include "hypervisor/hv.h"
+#include "parent/parent.h"
+
+#define DEFAULT_FILE "/etc/lauxen/lauxen.conf"
+#define DEFAULT_USER "_lauxen"
+
+enum { EXIT_USAGE = 2 };
+
+enum { OPTION_CHILD = 256, OPTION_VERSION };
+
+static const struct option long_options[] = {
+    {"file", required_argument, NULL, 'f'},
+    {"foreground", no_argument, NULL, 'd'},
+    {"verbose", no_argument, NULL, 'v'},
+    {"check", no_argument, NULL, 'n'},
+    {"user", required_argument, NULL, 'u'},
+    {"child", required_argument, NULL, OPTION_CHILD},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {0},
+};
+
+static const char help[] =
+    "usage: lauxend [-dnv] [-f FILE] [-u USER]\n"
+    "       lauxend --action VERB VM [NUMBER] [-f FILE]\n"
+    "  -f, --file FILE   the configuration (" DEFAULT_FILE ")\n"
+    "  -d, --foreground  stay in the foreground, log to stderr\n"
+    "  -v, --verbose     log more; with -n print the configuration, defaults included\n"
+    "  -n, --check       check the configuration and end\n"
+    "  -u, --user USER   whom engine and agentx run as, started by root (" DEFAULT_USER ")\n"
+    "      --action ...  do to a VM what a manager may ask for: start, shutdown, reboot, pause,\n"
+    "                    unpause, destroy, save, restore, memory (with its MiB); first option\n"
+    "  -h, --help        this text\n"
+    "      --version     the version\n"
+    "Signals: HUP reads the configuration again, unless it has errors; TERM ends lauxend.\n"
+    "Examples:\n"
+    "  lauxend -n                     is the configuration good?\n"
+    "  lauxend -nv -f new.conf        how is this one understood?\n"
+    "  lauxend -d -v                  run it and watch\n"
+    "  lauxend --action pause www     as a manager's SET would\n"
+    "  lauxend --action memory www 512\n";
+
+struct arguments {
+	const char *file, *user, *child;
+	bool foreground, check, help, version;
+	int verbose;
+};
+
+static int
+usage_error(const char *text, const char *what)
+{
+	fprintf(stderr, "lauxend: %s%s; see lauxend --help\n", text, what);
+	return EXIT_USAGE;
+}
+
+/* 0, or the exit status. getopt_long() itself names an option that it does not know. */
+static int
+read_arguments(int argc, char **argv, struct arguments *arguments)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "f:dvnu:h", long_options, NULL)) != -1)
+		switch (option) {
+		case 'f':
+			arguments->file = optarg;
+			break;
+		case 'd':
+			arguments->foreground = true;
+			break;
+		case 'v':
+			arguments->verbose++;
+			break;
+		case 'n':
+			arguments->check = true;
+			break;
+		case 'u':
+			arguments->user = optarg;
+			break;
+		case 'h':
+			arguments->help = true;
+			break;
+		case OPTION_CHILD:
+			arguments->child = optarg;
+			break;
+		case OPTION_VERSION:
+			arguments->version = true;
+			break;
+		default:
+			return usage_error("an option is wrong", "");
+		}
+	if (optind < argc)
+		return usage_error("no argument is needed here: ", argv[optind]);
+	return 0;
+}
+
+static void
+print_error(void *arg, const char *error)
+{
+	(void)arg;
+	fprintf(stderr, "%s\n", error);
+}
+
+/* -n, -nv */
+static int
+check_file(const char *file, bool print)
+{
+	struct config *config = config_load(file, print_error, NULL);
+
+	if (!config)
+		return EXIT_FAILURE;
+	if (print)
+		config_print(config, stdout);
+	else
+		printf("%s: good, with %zu VMs\n", config->file, config->vms_count);
+	config_free(config);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
+run_child(const char *name, const struct options *options)
+{
+	static int (*const mains[ROLE_COUNT])(const struct options *options) = {
+	    [ROLE_HYPERVISOR] = hypervisor_main,
+	    [ROLE_ENGINE] = engine_main,
+	    [ROLE_AGENTX] = agentx_main};
+	int role = name_value(role_names, name);
+
+	if (role < 0 || !mains[role])
+		return usage_error("there is no child ", name);
+	return mains[role](options);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct arguments arguments = {.file = DEFAULT_FILE, .user = DEFAULT_USER};
+	static struct options options;
+	int rc;
+
+	prctl(PR_SET_NAME, "lauxend"); /* it was "exe" where it started itself */
+	if (argc > 1 && strcmp(argv[1], "--action") == 0)
+		return action_main(argc - 1, argv + 1, DEFAULT_FILE);
+	rc = read_arguments(argc, argv, &arguments);
+	if (rc)
+		return rc;
+	if (arguments.help || arguments.version) {
+		fputs(arguments.help ? help : "lauxend " VERSION "\n", stdout);
+		return EXIT_SUCCESS;
+	}
+	options = (struct options){.file = config_path(arguments.file),
+				   .foreground = arguments.foreground,
+				   .verbose = arguments.verbose};
+	if (arguments.check)
+		return check_file(options.file, arguments.verbose > 0);
+	if (arguments.child)
+		return run_child(arguments.child, &options);
+	return parent_main(&options, arguments.user);
+}

@@ -1,0 +1,513 @@
+/*
+ * The configuration's reader. tests/config/NAME.conf with NAME.ok is read and printed back as that
+ * says; with NAME.err it is refused with these errors, all of them. The directory of the files is
+ * written DIR in both.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <glob.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "config/config.h"
+
+#define CASES "tests/config"
+
+static char directory[4096]; /* of the cases, absolute */
+static char scratch[64];
+
+static char *
+slurp(const char *file)
+{
+	FILE *from = fopen(file, "r");
+	char *text = mem_alloc(1 << 20);
+
+	if (!from) {
+		free(text);
+		return NULL;
+	}
+	text[fread(text, 1, (1 << 20) - 1, from)] = '\0';
+	fclose(from);
+	return text;
+}
+
+static void
+spill(const char *file, const char *text, size_t size)
+{
+	FILE *to = fopen(file, "w");
+
+	assert_non_null(to);
+	assert_int_equal(fwrite(text, 1, size, to), size);
+	fclose(to);
+}
+
+/* text with every directory written DIR; to be freed. */
+static char *
+without_directory(const char *text)
+{
+	char *result = mem_alloc(strlen(text) + 1), *to = result;
+
+	while (*text) {
+		if (strncmp(text, directory, strlen(directory)) == 0) {
+			to = stpcpy(to, "DIR");
+			text += strlen(directory);
+		} else {
+			*to++ = *text++;
+		}
+	}
+	return result;
+}
+
+static void
+note_error(void *arg, const char *error)
+{
+	fprintf(arg, "%s\n", error);
+}
+
+/* What becomes of file: as printed back, or its errors. */
+static char *
+outcome_of(const char *file, bool *good)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	struct config *config;
+
+	assert_non_null(to);
+	config = config_load(file, note_error, to);
+	*good = config != NULL;
+	if (config)
+		config_print(config, to);
+	config_free(config);
+	fclose(to);
+	return text;
+}
+
+/* What was printed is read to the same. */
+static void
+check_round_trip(const char *file)
+{
+	bool good, again;
+	char *first = outcome_of(file, &good), *second;
+	char copy[128];
+
+	snprintf(copy, sizeof(copy), "%s/copy.conf", scratch);
+	if (good) {
+		spill(copy, first, strlen(first));
+		second = outcome_of(copy, &again);
+		assert_string_equal(second, first);
+		assert_true(again);
+		free(second);
+	}
+	free(first);
+}
+
+static void
+check_case(const char *file)
+{
+	char *expected_file = mem_string(file), *expected, *found, *plain;
+	bool good;
+
+	found = outcome_of(file, &good);
+	plain = without_directory(found);
+	strcpy(expected_file + strlen(expected_file) - strlen("conf"), good ? "ok" : "err");
+	expected = slurp(expected_file);
+	if (!expected)
+		fail_msg("%s was %s, but there is no %s:\n%s", file, good ? "read" : "refused",
+			 expected_file, plain);
+	if (strcmp(plain, expected) != 0)
+		fail_msg("%s: found:\n%sexpected:\n%s", file, plain, expected);
+	check_round_trip(file);
+	free(expected);
+	free(plain);
+	free(found);
+	free(expected_file);
+}
+
+static void
+cases(void **state)
+{
+	glob_t files;
+
+	(void)state;
+	assert_int_equal(glob(CASES "/*.conf", 0, NULL, &files), 0);
+	assert_true(files.gl_pathc > 10);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		check_case(files.gl_pathv[i]);
+	globfree(&files);
+}
+
+static void
+examples(void **state)
+{
+	static const char *const files[] = {"conf/lauxen.conf", "conf/examples/minimal.conf",
+					    "conf/examples/nine.conf"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct config *config = config_load(files[i], note_error, stderr);
+
+		assert_non_null(config);
+		config_free(config);
+		check_round_trip(files[i]);
+	}
+}
+
+static void
+nine_have_xl_files(void **state)
+{
+	struct config *config = config_load("conf/examples/nine.conf", note_error, stderr);
+	static const uint8_t none[UUID_SIZE];
+
+	(void)state;
+	assert_non_null(config);
+	assert_int_equal(config->vms_count, 9);
+	for (size_t i = 0; i < config->vms_count; i++) {
+		assert_int_equal(access(config->vms[i].file, R_OK), 0);
+		assert_memory_not_equal(config->vms[i].uuid, none, UUID_SIZE);
+	}
+	config_free(config);
+}
+
+/* Takes the '#' from lines that begin with before it, a lower case letter (or '}') after it. */
+static char *
+uncomment(const char *text, const char *before)
+{
+	char *result = mem_alloc(strlen(text) + 1), *to = result;
+	size_t length = strlen(before);
+
+	while (*text) {
+		size_t line = strcspn(text, "\n") + 1;
+
+		if (strncmp(text, before, length) == 0 && text[length] == '#' &&
+		    strchr("abcdefghijklmnopqrstuvwxyz}\t", text[length + 1]) &&
+		    text[length + 2] != '#') {
+			memcpy(to, text, length);
+			memcpy(to + length, text + length + 1, line - length - 1);
+			to += line - 1;
+		} else {
+			memcpy(to, text, line);
+			to += line;
+		}
+		text += line;
+	}
+	return result;
+}
+
+/* The commented keys of the shipped file are the defaults, all of them. */
+static void
+shipped_file_shows_defaults(void **state)
+{
+	char *shipped = slurp("conf/lauxen.conf"), *open = uncomment(shipped, "\t");
+	char file[128], *of_shipped, *of_open;
+	bool good;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/open.conf", scratch);
+	spill(file, open, strlen(open));
+	of_shipped = outcome_of("conf/lauxen.conf", &good);
+	of_open = outcome_of(file, &good);
+	assert_true(good);
+	assert_non_null(strstr(of_open, "name = \"dom0-a\""));
+	assert_string_equal(strstr(of_open, "\tstate-dir"), strstr(of_shipped, "\tstate-dir"));
+	for (const char *p = of_shipped; (p = strstr(p, "\n\t")); p++) {
+		char key[64];
+
+		snprintf(key, sizeof(key), "\t#%.*s =", (int)strcspn(p + 2, " "), p + 2);
+		if (!strstr(shipped, key))
+			fail_msg("conf/lauxen.conf does not show%s", key + 1);
+	}
+	free(of_open);
+	free(of_shipped);
+	free(open);
+	free(shipped);
+}
+
+static void
+shipped_vm_is_valid(void **state)
+{
+	char *shipped = slurp("conf/lauxen.conf"), *open = uncomment(shipped, "");
+	struct config *config;
+	char file[128];
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	spill(file, open, strlen(open));
+	config = config_load(file, note_error, stderr);
+	assert_non_null(config);
+	assert_int_equal(config->vms_count, 1);
+	assert_int_equal(config->vms[0].memory_mib, 512);
+	config_free(config);
+	free(open);
+	free(shipped);
+}
+
+static void
+values(void **state)
+{
+	struct config *config = config_load(CASES "/all-keys.conf", note_error, stderr);
+	const struct config_vm *vm;
+
+	(void)state;
+	assert_non_null(config);
+	assert_int_equal(config->hypervisor, CONFIG_SIM);
+	assert_int_equal(config->interval_ms, 100);
+	assert_int_equal(config->silence_ms, 90000);
+	assert_int_equal(config->action_ms, 3600000);
+	assert_int_equal(config->shutdown_ms, 60000);
+	assert_true(config->shutdown_destroys);
+	assert_int_equal(config->pools_count, 3);
+	assert_string_equal(config->vms[0].address, "2001:db8::5");
+	assert_int_equal(config->vms[0].line, 19);
+	vm = config_find_vm(config, "7c1b8a52-6f0e-4a3d-9a0b-2f6c0f4f1e11");
+	assert_ptr_equal(vm, &config->vms[0]);
+	assert_ptr_equal(config_find_uuid(config, vm->uuid), vm);
+	assert_ptr_equal(config_find_vm(config, "db_1.a:b+c@d-e"), &config->vms[1]);
+	assert_null(config_find_vm(config, "db"));
+	assert_null(config_find_uuid(config, config->vms[1].uuid));
+	config_free(config);
+}
+
+static void
+check_refused(const char *file, const char *part)
+{
+	bool good;
+	char *errors = outcome_of(file, &good);
+
+	assert_false(good);
+	if (!strstr(errors, part))
+		fail_msg("%s: \"%s\" is not in: %s", file, part, errors);
+	free(errors);
+}
+
+static void
+empty_file(void **state)
+{
+	char file[128], host[VM_NAME_SIZE] = "";
+	struct config *config;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	spill(file, "", 0);
+	config = config_load(file, note_error, stderr);
+	assert_non_null(config);
+	gethostname(host, sizeof(host) - 1);
+	assert_string_equal(config->name, host);
+	assert_int_equal(config->vms_count, 0);
+	config_free(config);
+}
+
+static void
+files_that_are_none(void **state)
+{
+	char file[128];
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/absent.conf", scratch);
+	assert_null(config_load(file, NULL, NULL));
+	check_refused(file, "absent.conf: there is no such file");
+	check_refused(scratch, "no regular file");
+	check_refused("/dev/zero", "no regular file");
+	spill(file, "agent {\n\0}\n", 12);
+	check_refused(file, "absent.conf:2: there is a NUL octet");
+	assert_int_equal(truncate(file, 5 << 20), 0);
+	check_refused(file, "hardly a configuration");
+	unlink(file);
+}
+
+/* What an ordinary user gets from file; the test's own process stays root. */
+static void
+check_refused_to_nobody(const char *file, const char *part)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char *errors;
+		bool good;
+
+		if (setgroups(0, NULL) < 0 || setuid(65534) < 0)
+			_exit(2);
+		errors = outcome_of(file, &good);
+		good = good || !strstr(errors, part);
+		free(errors);
+		_exit(good);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void
+file_of_somebody_else(void **state)
+{
+	static const char text[] = "vm \"a\" { file = \"secret.conf\" }\n";
+	char file[128], of_vm[128];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	snprintf(of_vm, sizeof(of_vm), "%s/secret.conf", scratch);
+	spill(of_vm, "", 0);
+	spill(file, text, strlen(text));
+	chmod(of_vm, 0600);
+	chmod(scratch, 0755);
+	check_refused_to_nobody(of_vm, "secret.conf: user");
+	check_refused_to_nobody(of_vm, "(uid 65534) may not read it");
+	check_refused_to_nobody(file, "vm.conf:1: vm \"a\": user");
+}
+
+/* xorshift: the same mutations each time. */
+static uint32_t
+chance(uint32_t below)
+{
+	static uint32_t now = 20080401;
+
+	now ^= now << 13;
+	now ^= now >> 17;
+	now ^= now << 5;
+	return now % below;
+}
+
+/* Reads text, which may be anything; what is accepted must survive its way through print. */
+static void
+try_text(const char *text, size_t size)
+{
+	char file[128];
+
+	snprintf(file, sizeof(file), "%s/mutant.conf", scratch);
+	spill(file, text, size);
+	check_round_trip(file);
+}
+
+static void
+all_cases(size_t sizes[], char *texts[], size_t *count, size_t most)
+{
+	glob_t files;
+
+	assert_int_equal(glob(CASES "/*.conf", 0, NULL, &files), 0);
+	assert_int_equal(glob("conf/examples/nine.conf", GLOB_APPEND, NULL, &files), 0);
+	for (*count = 0; *count < files.gl_pathc && *count < most; ++*count) {
+		texts[*count] = slurp(files.gl_pathv[*count]);
+		sizes[*count] = strlen(texts[*count]);
+	}
+	globfree(&files);
+}
+
+/* Ends at every octet: no crash, and the next good file is read as ever. */
+static void
+truncated(void **state)
+{
+	char *text = slurp(CASES "/all-keys.conf");
+	bool good;
+
+	(void)state;
+	for (size_t size = 0; size <= strlen(text); size++) {
+		char *outcome;
+
+		try_text(text, size);
+		outcome = outcome_of(CASES "/no-storage.conf", &good);
+		assert_true(good);
+		free(outcome);
+	}
+	free(text);
+}
+
+static void
+mutate(char *text, size_t *size)
+{
+	static const char *const splices[] = {
+	    "{", "}",	       "\"",	"'",  "=", "+=", "${A}", "/*",	 "*/",
+	    "#", "vm \"a\" {", "agent", "\n", "|", "\\", "(",	 "\xff", ","};
+	const char *splice = splices[chance(sizeof(splices) / sizeof(splices[0]))];
+	size_t at = *size ? chance((uint32_t)*size) : 0, gone;
+
+	switch (chance(3)) {
+	case 0:
+		if (*size)
+			text[at] = (char)chance(256);
+		break;
+	case 1:
+		memmove(text + at + strlen(splice), text + at, *size - at);
+		memcpy(text + at, splice, strlen(splice));
+		*size += strlen(splice);
+		break;
+	default:
+		gone = chance(40) % (*size - at + 1);
+		memmove(text + at, text + at + gone, *size - at - gone);
+		*size -= gone;
+	}
+}
+
+static void
+mutated(void **state)
+{
+	char *texts[64];
+	size_t sizes[64], count;
+
+	(void)state;
+	all_cases(sizes, texts, &count, 64);
+	for (int round = 0; round < 4000; round++) {
+		size_t of = chance((uint32_t)count), size = sizes[of];
+		char *text = mem_alloc(size + 1024);
+
+		memcpy(text, texts[of], size);
+		for (uint32_t left = 1 + chance(6); left > 0; left--)
+			mutate(text, &size);
+		try_text(text, size);
+		free(text);
+	}
+	while (count-- > 0)
+		free(texts[count]);
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	snprintf(scratch, sizeof(scratch), "/tmp/test_config.XXXXXX");
+	return mkdtemp(scratch) && realpath(CASES, directory) ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+	static const char *const files[] = {"copy", "open", "vm", "secret", "mutant"};
+	char file[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(file, sizeof(file), "%s/%s.conf", scratch, files[i]);
+		unlink(file);
+	}
+	return rmdir(scratch);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(cases),
+	    cmocka_unit_test(examples),
+	    cmocka_unit_test(nine_have_xl_files),
+	    cmocka_unit_test(shipped_file_shows_defaults),
+	    cmocka_unit_test(shipped_vm_is_valid),
+	    cmocka_unit_test(values),
+	    cmocka_unit_test(empty_file),
+	    cmocka_unit_test(files_that_are_none),
+	    cmocka_unit_test(file_of_somebody_else),
+	    cmocka_unit_test(truncated),
+	    cmocka_unit_test(mutated),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

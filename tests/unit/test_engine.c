@@ -1,0 +1,751 @@
+/* The engine on a virtual clock: messages in, rows and effects out. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/mem.h"
+#include "engine/engine.h"
+
+#define EFFECTS_MAX 64
+
+struct world {
+	struct instant now;
+	struct config config;
+	struct config_vm vms[3];
+	struct store_content content;
+	struct engine *engine;
+	struct effect effects[EFFECTS_MAX];
+	size_t effects_count;
+	/* What a store would hold. */
+	struct store_vm kept_vms[8];
+	size_t kept_vms_count;
+	struct store_request kept_requests[16];
+	size_t kept_requests_count;
+};
+
+static const uint8_t uuid_www[UUID_SIZE] = {1}, uuid_db[UUID_SIZE] = {2}, uuid_new[UUID_SIZE] = {9};
+
+static void
+keep_vm(struct world *world, const struct store_vm *vm)
+{
+	size_t i;
+
+	for (i = 0; i < world->kept_vms_count; i++)
+		if (memcmp(world->kept_vms[i].uuid, vm->uuid, UUID_SIZE) == 0)
+			break;
+	if (i == world->kept_vms_count)
+		world->kept_vms_count++;
+	world->kept_vms[i] = *vm;
+}
+
+static void
+keep_request(struct world *world, const struct store_request *request)
+{
+	size_t i;
+
+	for (i = 0; i < world->kept_requests_count; i++)
+		if (world->kept_requests[i].number == request->number)
+			break;
+	if (i == world->kept_requests_count)
+		world->kept_requests_count++;
+	world->kept_requests[i] = *request;
+}
+
+/* Takes all effects; writes are settled at once, as by a fast store. */
+static void
+collect(struct world *world)
+{
+	struct effect effect;
+
+	while (engine_next_effect(world->engine, &effect)) {
+		if (effect.type == EFFECT_PUT_VM) {
+			keep_vm(world, &effect.vm);
+		} else if (effect.type == EFFECT_PUT_REQUEST) {
+			keep_request(world, &effect.request);
+			engine_stored(world->engine, world->now, effect.request.number,
+				      effect.request.row.state, true);
+		} else {
+			assert_true(world->effects_count < EFFECTS_MAX);
+			world->effects[world->effects_count++] = effect;
+		}
+	}
+}
+
+/* The one effect of a type among those collected, or NULL; more than one is a failure. */
+static const struct effect *
+the(struct world *world, enum effect_type type)
+{
+	const struct effect *found = NULL;
+
+	for (size_t i = 0; i < world->effects_count; i++)
+		if (world->effects[i].type == type) {
+			assert_null(found);
+			found = &world->effects[i];
+		}
+	return found;
+}
+
+static const struct mib_event *
+event_of(struct world *world, enum event_type type)
+{
+	for (size_t i = 0; i < world->effects_count; i++)
+		if (world->effects[i].type == EFFECT_EVENT &&
+		    world->effects[i].event.type == (int32_t)type)
+			return &world->effects[i].event;
+	return NULL;
+}
+
+static void
+forget_effects(struct world *world)
+{
+	world->effects_count = 0;
+}
+
+static void
+tell(struct world *world, int type, uint32_t detail, const void *body, size_t size)
+{
+	struct message message = {.type = (uint16_t)type, .size = (uint16_t)size, .detail = detail};
+
+	if (size > 0)
+		memcpy(message.body, body, size);
+	engine_message(world->engine, world->now, &message);
+	collect(world);
+}
+
+static void
+tell_domain(struct world *world, uint32_t domid, const uint8_t *uuid, uint32_t flags,
+	    uint32_t reason)
+{
+	struct fact_domain fact = {.domid = domid,
+				   .flags = flags,
+				   .reason = reason,
+				   .read_mono_us = world->now.mono_ms * 1000,
+				   .cpu_ns = domid == 0 ? 0 : 1000,
+				   .memory_kib = 262144,
+				   .vcpus = 1,
+				   .vcpus_max = 2};
+
+	if (uuid)
+		memcpy(fact.uuid, uuid, UUID_SIZE);
+	tell(world, MSG_DOMAIN, 0, &fact, sizeof(fact));
+}
+
+static void
+tell_gone(struct world *world, uint32_t domid)
+{
+	struct fact_domain fact = {.domid = domid};
+
+	tell(world, MSG_DOMAIN, FACT_GONE, &fact, sizeof(fact));
+}
+
+static void
+tell_figures(struct world *world, uint32_t domid, const char *name, const uint8_t *uuid)
+{
+	struct fact_figures fact = {.domid = domid,
+				    .on_poweroff = ON_DESTROY,
+				    .on_reboot = ON_RESTART,
+				    .on_crash = ON_RESTART,
+				    .memory_max_kib = 524288,
+				    .memory_target_kib = 262144,
+				    .inside_total_kib = 262144,
+				    .inside_free_kib = 131072};
+
+	memcpy(fact.uuid, uuid, UUID_SIZE);
+	TEXT_SET(fact.name, name);
+	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
+}
+
+static void
+tell_sample(struct world *world, uint32_t kind, bool ok)
+{
+	struct fact_sample sample = {.kind = kind, .ok = ok, .mono_ms = world->now.mono_ms};
+
+	TEXT_SET(sample.error, ok ? "" : "no answer");
+	tell(world, MSG_SAMPLE, 0, &sample, sizeof(sample));
+}
+
+/* www runs as domain 3; db is off; Domain-0 is there. */
+static void
+tell_usual(struct world *world)
+{
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	tell_figures(world, 3, "www", uuid_www);
+	tell_sample(world, SAMPLE_FIGURES, true);
+}
+
+static const struct mib_vm *
+row_of(struct world *world, const char *name)
+{
+	const struct rowset *set = &engine_rows(world->engine)->sets[KIND_VM];
+
+	for (size_t i = 0; i < set->count; i++)
+		if (strcmp(((struct mib_vm *)rowset_at(set, i))->name, name) == 0)
+			return rowset_at(set, i);
+	return NULL;
+}
+
+static const struct mib_request *
+request_row(struct world *world, const char *id)
+{
+	struct mib_request key = {0};
+
+	TEXT_SET(key.id, id);
+	return rowset_find(&engine_rows(world->engine)->sets[KIND_REQUEST], &key);
+}
+
+static void
+begin(struct world *world)
+{
+	world->engine = engine_new(&world->content, world->now);
+	engine_load(world->engine, &world->config, world->now);
+	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, true);
+	engine_peer(world->engine, world->now, ROLE_AGENTX, true);
+	collect(world);
+	forget_effects(world);
+}
+
+/* The engine dies and another begins with what was stored. */
+static void
+begin_again(struct world *world)
+{
+	engine_free(world->engine);
+	world->content.vms = world->kept_vms;
+	world->content.vms_count = world->kept_vms_count;
+	world->content.requests = world->kept_requests;
+	world->content.requests_count = world->kept_requests_count;
+	world->content.next_request = 100;
+	forget_effects(world);
+	begin(world);
+}
+
+static int
+setup(void **state)
+{
+	struct world *world = mem_alloc(sizeof(*world));
+
+	world->now = (struct instant){1000000, 1700000000000};
+	world->content =
+	    (struct store_content){.journal = 7, .next_sequence = 1, .next_request = 1};
+	world->config = (struct config){
+	    .action_ms = 60000, .shutdown_ms = 30000, .vms = world->vms, .vms_count = 2};
+	TEXT_SET(world->vms[0].name, "www");
+	memcpy(world->vms[0].uuid, uuid_www, UUID_SIZE);
+	TEXT_SET(world->vms[0].group, "front");
+	TEXT_SET(world->vms[1].name, "db");
+	memcpy(world->vms[1].uuid, uuid_db, UUID_SIZE);
+	begin(world);
+	*state = world;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct world *world = *state;
+
+	engine_free(world->engine);
+	free(world);
+	return 0;
+}
+
+static void
+later(struct world *world, int64_t ms)
+{
+	world->now.mono_ms += ms;
+	world->now.wall_ms += ms;
+	engine_tick(world->engine, world->now);
+	collect(world);
+}
+
+static void
+hold(struct world *world, uint32_t token, const char *id, uint32_t verb, const char *vm)
+{
+	struct hold hold = {.verb = verb, .vm = row_of(world, vm)->index};
+
+	TEXT_SET(hold.id, id);
+	if (id[0])
+		TEXT_SET(hold.vm_text, vm);
+	forget_effects(world);
+	tell(world, MSG_HOLD, token, &hold, sizeof(hold));
+}
+
+static void
+outcome(struct world *world, int type, uint64_t id, uint32_t state, const char *error)
+{
+	struct outcome outcome = {.id = id, .journal = 7, .state = state};
+
+	TEXT_SET(outcome.error, error);
+	tell(world, type, 0, &outcome, sizeof(outcome));
+}
+
+/* ---- */
+
+static void
+test_unknown_until_seen(void **state)
+{
+	struct world *world = *state;
+
+	assert_int_equal(row_of(world, "www")->state, VM_UNKNOWN);
+	assert_int_equal(row_of(world, "db")->index, 2);
+	assert_false(engine_is_whole(world->engine));
+	tell_usual(world);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_int_equal(row_of(world, "www")->domid, 3);
+	assert_int_equal(row_of(world, "www")->memory_used_mib, 128);
+	assert_string_equal(row_of(world, "www")->group, "front");
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
+	assert_true(engine_is_whole(world->engine));
+	assert_null(the(world, EFFECT_EVENT)); /* a first sight is no change */
+}
+
+static void
+test_pause_by_request(void **state)
+{
+	struct world *world = *state;
+	const struct effect *effect;
+
+	tell_usual(world);
+	hold(world, 77, "", VERB_PAUSE, "www");
+	effect = the(world, EFFECT_HELD);
+	assert_non_null(effect);
+	assert_int_equal(effect->held.token, 77);
+	assert_int_equal(effect->held.answer.ok, 1);
+	assert_null(the(world, EFFECT_ACTION)); /* not before the release */
+	assert_int_equal(request_row(world, "auto-1")->state, REQUEST_QUEUED);
+	assert_int_equal(row_of(world, "www")->request, VERB_PAUSE);
+
+	tell(world, MSG_RELEASE, 77, NULL, 0);
+	effect = the(world, EFFECT_ACTION);
+	assert_non_null(effect);
+	assert_int_equal(effect->action.verb, VERB_PAUSE);
+	assert_int_equal(effect->action.domid, 3);
+	assert_int_equal(effect->action.id, 1);
+	assert_non_null(event_of(world, EVENT_REQUEST_ACCEPTED));
+
+	forget_effects(world);
+	outcome(world, MSG_STARTED, 1, REQUEST_RUNNING, "");
+	assert_int_equal(request_row(world, "auto-1")->state, REQUEST_RUNNING);
+	tell_domain(world, 3, uuid_www, DOMAIN_PAUSED, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_PAUSED);
+	assert_int_equal(event_of(world, EVENT_VM_STATE_CHANGED)->previous, VM_RUNNING);
+	assert_string_equal(row_of(world, "www")->change_reason, "request pause");
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(request_row(world, "auto-1")->state, REQUEST_SUCCEEDED);
+	assert_int_equal(event_of(world, EVENT_REQUEST_FINISHED)->outcome, REQUEST_SUCCEEDED);
+	assert_non_null(the(world, EFFECT_FORGET)); /* its outcome is stored */
+	assert_int_equal(row_of(world, "www")->health, HEALTH_OK);
+}
+
+static void
+test_equal_request_joins(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "", VERB_PAUSE, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_null(request_row(world, "auto-2"));
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	later(world, 10001);
+	hold(world, 3, "", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+}
+
+static void
+test_one_id_is_one_request(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	later(world, 60000);
+	hold(world, 2, "noc-1", VERB_PAUSE, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	hold(world, 3, "noc-1", VERB_DESTROY, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 0);
+	hold(world, 4, "noc-1", VERB_NONE, "www"); /* removed */
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	assert_null(request_row(world, "noc-1"));
+}
+
+static void
+test_undone_leaves_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_DESTROY, "www");
+	tell(world, MSG_DROP, 1, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_non_null(the(world, EFFECT_DROP_REQUEST));
+	assert_null(request_row(world, "auto-1"));
+	assert_int_equal(row_of(world, "www")->request, VERB_NONE);
+	assert_null(the(world, EFFECT_EVENT));
+}
+
+static void
+test_refusals(void **state)
+{
+	struct world *world = *state;
+	struct hold none = {.verb = VERB_PAUSE, .vm = 99};
+
+	tell_usual(world);
+	tell(world, MSG_HOLD, 1, &none, sizeof(none));
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 0);
+	for (uint32_t i = 0; i < REQUESTS_PER_VM; i++) {
+		char id[8];
+
+		text_format(id, sizeof(id), "r%u", i);
+		hold(world, 10 + i, id, VERB_PAUSE, "www");
+		assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	}
+	hold(world, 50, "more", VERB_PAUSE, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 0);
+	hold(world, 51, "other", VERB_START, "db"); /* its queue is its own */
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+}
+
+static void
+test_held_by_a_dead_agentx_is_done(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	engine_peer(world->engine, world->now, ROLE_AGENTX, false);
+	collect(world);
+	assert_non_null(the(world, EFFECT_ACTION));
+}
+
+static void
+test_crash_restarts(void **state)
+{
+	struct world *world = *state;
+	const struct effect *effect;
+
+	tell_usual(world);
+	later(world, 61000);
+	forget_effects(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	assert_non_null(event_of(world, EVENT_VM_CRASHED));
+	effect = the(world, EFFECT_ACTION);
+	assert_int_equal(effect->action.verb, ACTION_REPLACE);
+	assert_int_equal(effect->action.domid, 3);
+	tell_gone(world, 3);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	outcome(world, MSG_OUTCOME, effect->action.id, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_int_equal(row_of(world, "www")->crashes, 1);
+	assert_int_equal(row_of(world, "www")->restarts, 1);
+	assert_int_equal(row_of(world, "www")->index, 1);
+	assert_non_null(event_of(world, EVENT_VM_RECOVERED));
+}
+
+static void
+test_quick_deaths_wait_longer(void **state)
+{
+	struct world *world = *state;
+	uint64_t id;
+
+	tell_usual(world);
+	later(world, 2000);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	id = the(world, EFFECT_ACTION)->action.id; /* the first at once */
+	tell_gone(world, 3);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_figures(world, 4, "www", uuid_www);
+	outcome(world, MSG_OUTCOME, id, REQUEST_SUCCEEDED, "");
+	forget_effects(world);
+	tell_domain(world, 4, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_int_equal(engine_deadline(world->engine), world->now.mono_ms + 5000);
+	later(world, 4999);
+	assert_null(the(world, EFFECT_ACTION));
+	later(world, 1);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, ACTION_REPLACE);
+	assert_int_equal(row_of(world, "www")->crashes, 2);
+}
+
+static void
+test_poweroff_is_respected(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_POWEROFF);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, ACTION_REAP);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+	assert_string_equal(row_of(world, "www")->change_reason, "the guest powered off");
+}
+
+static void
+test_saved_and_restored(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_gone(world, 3); /* too quick to be seen suspended */
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	outcome(world, MSG_OUTCOME, 2, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+static void
+test_a_monitored_domain_is_left_alone(void **state)
+{
+	struct world *world = *state;
+	struct fact_figures fact = {.domid = 3, .monitored = 1, .on_crash = ON_RESTART};
+
+	tell_usual(world);
+	TEXT_SET(fact.name, "www");
+	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
+	assert_int_equal(row_of(world, "www")->owner, OWNER_OTHER);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	assert_null(the(world, EFFECT_ACTION));
+}
+
+static void
+test_a_lost_hypervisor_is_no_dead_vm(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_sample(world, SAMPLE_STATES, false);
+	assert_int_equal(row_of(world, "www")->state, VM_UNKNOWN);
+	assert_int_equal(row_of(world, "db")->state, VM_UNKNOWN);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_LOST));
+	assert_null(event_of(world, EVENT_VM_STATE_CHANGED));
+	tell_sample(world, SAMPLE_STATES, false);
+	forget_effects(world);
+	hold(world, 1, "", VERB_PAUSE, "www"); /* accepted, and waits */
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	tell_gone(world, 3);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_RESTORED));
+	assert_int_equal(event_of(world, EVENT_VM_STATE_CHANGED)->state, VM_SHUTDOWN);
+	assert_non_null(the(world, EFFECT_ACTION));
+}
+
+static void
+test_late_figures_leave_states_true(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_sample(world, SAMPLE_FIGURES, false);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_true(row_of(world, "www")->absent >> mib_vm_BIT_memory_used_mib & 1);
+	assert_false(row_of(world, "www")->absent >> mib_vm_BIT_memory_mib & 1);
+	assert_non_null(event_of(world, EVENT_FIGURES_LOST));
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_false(row_of(world, "www")->absent >> mib_vm_BIT_memory_used_mib & 1);
+	assert_non_null(event_of(world, EVENT_FIGURES_RESTORED));
+}
+
+static void
+test_another_uuid_is_the_same_vm(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 5, uuid_new, DOMAIN_RUNNING, 0);
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN); /* no name yet */
+	tell_figures(world, 5, "db", uuid_new);
+	assert_int_equal(row_of(world, "db")->state, VM_RUNNING);
+	assert_int_equal(row_of(world, "db")->index, 2);
+	assert_memory_equal(row_of(world, "db")->uuid, uuid_new, UUID_SIZE);
+	assert_non_null(event_of(world, EVENT_VM_IDENTITY_CHANGED));
+	assert_int_equal(engine_rows(world->engine)->sets[KIND_VM].count, 2);
+}
+
+static void
+test_found_vms_come_and_go(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 6, uuid_new, DOMAIN_RUNNING, 0);
+	tell_figures(world, 6, "guest", uuid_new);
+	assert_int_equal(row_of(world, "guest")->index, 3);
+	assert_int_equal(row_of(world, "guest")->configured, 0);
+	assert_int_equal(event_of(world, EVENT_VM_STATE_CHANGED)->state, VM_RUNNING);
+	tell_gone(world, 6);
+	assert_null(row_of(world, "guest"));
+	later(world, 23 * 3600 * 1000);
+	tell_domain(world, 7, (const uint8_t[UUID_SIZE]){8}, DOMAIN_RUNNING, 0);
+	tell_figures(world, 7, "next", (const uint8_t[UUID_SIZE]){8});
+	assert_int_equal(row_of(world, "next")->index, 4); /* 3 rests for a day */
+}
+
+static void
+test_devices(void **state)
+{
+	struct world *world = *state;
+	struct fact_net net = {.domid = 3, .in_octets = 500};
+	struct mib_net key = {.vm = 1, .index = 1};
+	const struct mib_net *row;
+
+	tell_usual(world);
+	tell(world, MSG_NET, 0, &net, sizeof(net));
+	row = rowset_find(&engine_rows(world->engine)->sets[KIND_NET], &key);
+	assert_int_equal(row->in_octets, 500);
+	later(world, 5000);
+	net.in_octets = 20; /* the counters began anew */
+	tell(world, MSG_NET, 0, &net, sizeof(net));
+	row = rowset_find(&engine_rows(world->engine)->sets[KIND_NET], &key);
+	assert_int_equal(row->discontinuity, world->now.wall_ms);
+	tell_gone(world, 3);
+	assert_null(rowset_find(&engine_rows(world->engine)->sets[KIND_NET], &key));
+}
+
+static void
+test_cpu_share(void **state)
+{
+	struct world *world = *state;
+	struct fact_domain fact = {.domid = 3,
+				   .flags = DOMAIN_RUNNING,
+				   .cpu_ns = 1000,
+				   .memory_kib = 262144,
+				   .vcpus = 2,
+				   .vcpus_max = 2};
+
+	tell_usual(world);
+	memcpy(fact.uuid, uuid_www, UUID_SIZE);
+	later(world, 1000);
+	fact.read_mono_us = world->now.mono_ms * 1000;
+	fact.cpu_ns = 1000 + 1500000000; /* one and a half CPUs */
+	tell(world, MSG_DOMAIN, 0, &fact, sizeof(fact));
+	assert_int_equal(row_of(world, "www")->cpu_used, 15000);
+}
+
+static void
+test_restart_of_the_engine(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_STARTED, 1, REQUEST_RUNNING, "");
+	hold(world, 2, "", VERB_START, "db"); /* held, and the engine dies */
+	begin_again(world);
+	assert_int_equal(row_of(world, "db")->index, 2);
+	assert_int_equal(request_row(world, "auto-1")->state, REQUEST_RUNNING);
+	tell_usual(world);
+	assert_null(event_of(world, EVENT_VM_STATE_CHANGED));
+	assert_null(the(world, EFFECT_ACTION)); /* the hypervisor process was asked already */
+	later(world, 2000);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, VERB_START);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(request_row(world, "auto-1")->state, REQUEST_SUCCEEDED);
+}
+
+static void
+test_restart_of_the_hypervisor_process(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_domain(world, 5, uuid_db, DOMAIN_RUNNING, 0);
+	forget_effects(world);
+	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, false);
+	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, true);
+	collect(world);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 1); /* the same, not another */
+	assert_int_equal(row_of(world, "db")->state, VM_RUNNING);
+	tell_usual(world); /* domain 5 went meanwhile */
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
+}
+
+static void
+test_reload(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->config.vms_count = 1;
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_null(row_of(world, "db"));
+	world->config.vms_count = 2;
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_int_equal(row_of(world, "db")->index, 2);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+static void
+test_malformed_messages_change_nothing(void **state)
+{
+	struct world *world = *state;
+	uint8_t rubbish[100] = {0xff};
+
+	tell_usual(world);
+	for (int type = 0; type < 80; type++)
+		tell(world, type, 0xffffffff, rubbish, sizeof(rubbish));
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    TEST(test_unknown_until_seen),
+	    TEST(test_pause_by_request),
+	    TEST(test_equal_request_joins),
+	    TEST(test_one_id_is_one_request),
+	    TEST(test_undone_leaves_nothing),
+	    TEST(test_refusals),
+	    TEST(test_held_by_a_dead_agentx_is_done),
+	    TEST(test_crash_restarts),
+	    TEST(test_quick_deaths_wait_longer),
+	    TEST(test_poweroff_is_respected),
+	    TEST(test_saved_and_restored),
+	    TEST(test_a_monitored_domain_is_left_alone),
+	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
+	    TEST(test_late_figures_leave_states_true),
+	    TEST(test_another_uuid_is_the_same_vm),
+	    TEST(test_found_vms_come_and_go),
+	    TEST(test_devices),
+	    TEST(test_cpu_share),
+	    TEST(test_restart_of_the_engine),
+	    TEST(test_restart_of_the_hypervisor_process),
+	    TEST(test_reload),
+	    TEST(test_malformed_messages_change_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
