@@ -1,15 +1,15 @@
 /*
- * The Xen driver by hand, without the rest of lauxend: prints its facts, runs its steps. For a
- * Dom0.
+ * The Xen driver by hand, without the rest of lauxend: prints its facts, runs its steps. In a Dom0:
  *
  *   hvtool [-v] states
  *   hvtool [-v] figures [PASSES]
- *   hvtool [-v] watch TIMES           states at each time something happened
+ *   hvtool [-v] watch TIMES
  *   hvtool [-v] find NAME
  *   hvtool [-v] monitored DOMID
- *   hvtool [-v] act VERB NAME [NUMBER]  one step, start with -f FILE, -u UUID; -s SAVE_DIR; -d
- * DOMID spares the look for the name hvtool [-v] mend VERB NAME          -d DOMID, -u UUID: as the
- * helper had them
+ *   hvtool [-v] [OPTION...] act VERB NAME [NUMBER]
+ *   hvtool [-v] [OPTION...] mend VERB NAME
+ *
+ * -d DOMID (spares act the look for the name), -f XLFILE, -u UUID, -s SAVE_DIR
  */
 #include <inttypes.h>
 #include <stdio.h>
