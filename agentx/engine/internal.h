@@ -46,6 +46,8 @@ struct vm {
 	int64_t born_ms;		/* mono: since when the domain is known */
 	int64_t bury_at_ms;    /* mono: a dead domain is dealt with not before; 0: not set */
 	uint32_t quick_deaths; /* in a row */
+	bool crashed;	       /* and does not run again yet */
+	uint32_t buried;       /* enum shutdown_reason of the dead domain that is being replaced */
 	bool reaped;	       /* the dead domain was dealt with, or is to stay */
 	bool unsaved;	       /* kept differs from the store */
 	bool touched;	       /* in the engine's list, to be settled */

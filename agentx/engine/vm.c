@@ -188,7 +188,7 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	if (state->flags & DOMAIN_SHUTDOWN)
 		return vm_state_dead(vm);
 	if (state->flags & DOMAIN_DYING)
-		return VM_SHUTTING_DOWN;
+		return vm->kept.state == VM_CRASHED ? VM_CRASHED : VM_SHUTTING_DOWN;
 	if (state->flags & DOMAIN_PAUSED)
 		/* One that never ran is still being built. */
 		return vm_state_under(verb, state->cpu_ns == 0 ? VM_PREPARING : VM_PAUSED);
@@ -228,7 +228,7 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 		text_set(text, size, "the guest crashed");
 	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
-			    name_of(shutdown_reason_names, (int)vm->died));
+			    name_of(shutdown_reason_names, (int)vm->buried));
 	else if (cause != VERB_NONE && cause != ACTION_REAP)
 		text_format(text, size, "request %s", name_of(verb_names, (int)cause));
 	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)
@@ -248,10 +248,9 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 static void
 vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
 {
-	enum event_type type = state == VM_CRASHED ? EVENT_VM_CRASHED
-			       : vm->kept.state == VM_CRASHED && state != VM_SHUTDOWN
-				   ? EVENT_VM_RECOVERED
-				   : EVENT_VM_STATE_CHANGED;
+	enum event_type type = state == VM_CRASHED		    ? EVENT_VM_CRASHED
+			       : vm->crashed && state == VM_RUNNING ? EVENT_VM_RECOVERED
+								    : EVENT_VM_STATE_CHANGED;
 	struct mib_event *event = engine_event(engine, type, vm);
 
 	event->state = (int32_t)state;
@@ -280,6 +279,8 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	} else {
 		TEXT_SET(vm->kept.change_reason, "found so");
 	}
+	if (state == VM_CRASHED || state == VM_RUNNING)
+		vm->crashed = state == VM_CRASHED;
 	vm->kept.state = state;
 	vm->unsaved = true;
 }

@@ -44,7 +44,7 @@ www=$(lx_index www) db=$(lx_index db) mail=$(lx_index mail)
 
 # ---- read ----
 check_is "VMs of the configuration have rows though none runs, with their indexes" "$www $db $mail" "1 2 3"
-check "agentStarted was heard" lx_wait 10 trapped lxAgentStarted
+check_wait 10 "agentStarted was heard" trapped lxAgentStarted
 check_is "a VM without a domain is shut down" "$(lx_get $LX_VM_STATE.1)" 11
 check_is "its CPU time is known to be 0, its age of memory figures not" "$(lx_get $LX_VM.13.1) $(lx_get $LX_VM.19.1)" \
 	"0 No Such Instance currently exists at this OID"
@@ -162,7 +162,7 @@ check_wait 10 "figures are back" trapped lxFiguresRestored
 
 # ---- snmpd goes and comes ----
 heard=$(traps lxVmStateChanged)
-lx_stop "$LX_SNMPD" KILL
+lx_stop "$LX_SNMPD" KILL 2>/dev/null
 vm_file found destroy
 lx_sim create "$LX_DIR/found.cfg"
 lx_snmpd
@@ -185,9 +185,10 @@ configured() { [ "$(lx_get $LX_VM.8.4)" = 1 ]; }
 check_wait 10 "the found VM is now a configured one, at the same index" configured
 
 # ---- the journal ----
+waiting_none() { [ "$(lx_get $LX_ROOT.1.1.16.0)" = 0 ]; }
+check_wait 10 "all events were handed over" waiting_none
 last=$(lx_get $LX_ROOT.1.1.14.0)
-check_wait 10 "all events were handed over" test "$(lx_get $LX_ROOT.1.1.16.0)" = 0
-check_is "the journal has them" "$(lx_walk $LX_EVENT.2 | wc -l)" "$last"
+check "the journal has them all" test "$(lx_walk $LX_EVENT.2 | wc -l)" -ge "$last"
 
 # ---- the end ----
 kill -TERM "$LX_LAUXEND"

@@ -76,7 +76,9 @@ ends_by() {
 	check_is "SIG$1: exit status" "$rc" 0
 	check "SIG$1: within $2 s" [ $((SECONDS - since)) -le "$2" ]
 	check "SIG$1: no child is left" gone_all "$children"
+	[ "$2" -gt 10 ] || check_is "SIG$1: children that ended with status 0" "$(good_ends)" 3
 }
+good_ends() { grep -c 'parent: child .*: ended with status 0$' "$LX_DIR/lauxend.log"; }
 gone_all() { local pid; for pid in $1; do lx_gone "$pid" || return; done; }
 
 # The marker that this test holds open is in none of the processes.

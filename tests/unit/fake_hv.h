@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -343,6 +345,22 @@ static const struct hv_driver fake_driver = {.name = "fake",
 					     .monitored = fake_monitored,
 					     .act = fake_act,
 					     .mend = fake_mend};
+
+/* In the place of the C library's: a path that never answers. */
+int
+statvfs(const char *path, struct statvfs *to)
+{
+	struct statfs from;
+
+	while (strcmp(path, "/hangs") == 0)
+		pause();
+	if (statfs(path, &from) < 0)
+		return -1;
+	*to = (struct statvfs){.f_blocks = from.f_blocks,
+			       .f_bavail = from.f_bavail,
+			       .f_frsize = (unsigned long)from.f_frsize};
+	return 0;
+}
 
 /* In the place of hypervisor/hv.c: the test's own objects go before the library's. */
 const struct hv_driver *

@@ -35,6 +35,7 @@ static struct {
 	struct fact_domain domains[FAKE_DOMAINS];
 	bool known[FAKE_DOMAINS];
 	unsigned rows[100]; /* messages by type, since the last forget_news() */
+	struct fact_pool pools[10];
 	unsigned gone, ok[3], bad[3], urgent;
 	struct fact_sample last[3];
 	struct outcome outcomes[FAKE_IDS];
@@ -50,6 +51,13 @@ take_sample(const struct fact_sample *sample)
 	else
 		t.bad[sample->kind]++;
 	t.urgent += sample->urgent;
+}
+
+static void
+take_pool(const struct fact_pool *pool)
+{
+	assert_in_range(pool->index, 1, 9);
+	t.pools[pool->index] = *pool;
 }
 
 static void
@@ -72,6 +80,8 @@ received(void *arg, const struct message *message, int fd)
 	if (message->type == MSG_DOMAIN) {
 		t.domains[domain->domid] = *domain;
 		t.known[domain->domid] = message->detail != FACT_GONE;
+	} else if (message->type == MSG_POOL) {
+		take_pool((const struct fact_pool *)message->body);
 	} else if (message->type == MSG_SAMPLE) {
 		take_sample((const struct fact_sample *)message->body);
 	} else if (message->type == MSG_STARTED) {
@@ -109,7 +119,7 @@ serve(int64_t ms)
 	} while (0)
 
 static void
-write_config(const char *extra)
+write_config(const char *storage, const char *extra)
 {
 	FILE *to = fopen(t.conf, "w");
 
@@ -118,8 +128,8 @@ write_config(const char *extra)
 		"agent {\n run-dir = \"%s/run\"\n state-dir = \"%s\"\n save-dir = \"%s\"\n}\n"
 		"hypervisor {\n driver = sim\n sim-socket = \"%s/fake\"\n interval = 200ms\n"
 		" silence = 500ms\n action-timeout = 5s\n shutdown-timeout = 1s\n"
-		" storage = {\"/\", \"/nowhere/at/all\"}\n}\n%s",
-		t.dir, t.dir, t.dir, t.dir, extra);
+		" storage = {\"/\", \"%s\"}\n}\n%s",
+		t.dir, t.dir, t.dir, t.dir, storage, extra);
 	for (int i = 0; i < VMS; i++)
 		fprintf(to, "vm \"vm%d\" {\n file = \"%s/vm%d.xl\"\n}\n", i, t.dir, i);
 	fclose(to);
@@ -195,7 +205,7 @@ setup(void **state)
 	fake_begin(t.fake);
 	t.next_id = 1;
 	t.base = event_base_new();
-	write_config("");
+	write_config("/nowhere/at/all", "");
 	start_process();
 	WAIT(t.ok[SAMPLE_STATES] > 0 && t.ok[SAMPLE_FIGURES] > 0);
 	return 0;
@@ -344,6 +354,21 @@ hung_figures(void **state)
 	atomic_store(&t.fake->figures_fault, FAKE_WELL);
 	WAIT(t.ok[SAMPLE_FIGURES] > 1);
 	assert_int_equal(t.gone, 0);
+}
+
+static void
+hung_storage(void **state)
+{
+	(void)state;
+	assert_true(t.pools[1].known && t.pools[1].size_mib > 0 && !t.pools[2].known);
+	write_config("/hangs", "");
+	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
+	WAIT(strcmp(t.pools[2].path, "/hangs") == 0);
+	assert_false(t.pools[2].known);
+	forget_news();
+	WAIT(t.ok[SAMPLE_FIGURES] > 5); /* over and over, without it */
+	assert_int_equal(t.bad[SAMPLE_FIGURES], 0);
+	assert_true(t.pools[1].known);
 }
 
 static void
@@ -656,6 +681,24 @@ killed_all(void **state)
 	assert_int_equal(atomic_load(&t.fake->acts[id]), 1);
 }
 
+/* A clean end of the process: its workers go, its helper does what it began. */
+static void
+ended_process(void **state)
+{
+	uint32_t domid = fake_add(t.fake, "vm0", NULL);
+	uint64_t id;
+
+	(void)state;
+	atomic_store(&t.fake->act_ms, 400);
+	id = act(VERB_PAUSE, "vm0", domid);
+	WAIT(atomic_load(&t.fake->acts[id]) == 1);
+	end_process(SIGTERM);
+	WAIT(t.fake->domains[domid].fact.flags & DOMAIN_PAUSED);
+	start_process();
+	expect(id, REQUEST_SUCCEEDED, "");
+	assert_int_equal(atomic_load(&t.fake->acts[id]), 1);
+}
+
 /* An adopted helper's deadline goes on. */
 static void
 adopted_deadline(void **state)
@@ -730,11 +773,11 @@ reloads(void **state)
 	uint32_t domid = fake_add(t.fake, "vm0", NULL);
 
 	(void)state;
-	write_config("nonsense = 3\n");
+	write_config("/", "nonsense = 3\n");
 	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
 	serve(100);
 	expect(act(VERB_PAUSE, "vm0", domid), REQUEST_SUCCEEDED, "");
-	write_config("vm \"fresh\" { file = \"/x\" }\n");
+	write_config("/", "vm \"fresh\" { file = \"/x\" }\n");
 	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
 	serve(100);
 	expect(act(VERB_START, "fresh", 0), REQUEST_SUCCEEDED, "");
@@ -817,13 +860,16 @@ main_of_child(char **argv)
 int
 main(int argc, char **argv)
 {
+	/* clang-format off */
 	const struct CMUnitTest tests[] = {
-	    TEST(samples),	  TEST(urgent_news),	  TEST(hung_states), TEST(hung_figures),
-	    TEST(failing_states), TEST(watch_comes_back), TEST(action_once), TEST(refused),
-	    TEST(deadline),	  TEST(helper_dies),	  TEST(one_a_vm),    TEST(cancelled),
-	    TEST(sequences),	  TEST(the_dead),	  TEST(new_engine),  TEST(killed_process),
-	    TEST(killed_all),	  TEST(adopted_deadline), TEST(person),	     TEST(reloads),
-	    TEST(thousand)};
+	    TEST(samples), TEST(urgent_news), TEST(hung_states), TEST(hung_figures),
+	    TEST(hung_storage), TEST(failing_states), TEST(watch_comes_back), TEST(action_once),
+	    TEST(refused), TEST(deadline), TEST(helper_dies), TEST(one_a_vm), TEST(cancelled),
+	    TEST(sequences), TEST(the_dead), TEST(new_engine), TEST(killed_process),
+	    TEST(killed_all), TEST(ended_process), TEST(adopted_deadline), TEST(person),
+	    TEST(reloads), TEST(thousand),
+	};
+	/* clang-format on */
 
 	if (argc == 5 && strcmp(argv[1], "--child") == 0)
 		return main_of_child(argv);
