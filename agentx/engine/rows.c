@@ -272,8 +272,8 @@ rows_pool(struct engine *engine, const struct message *message)
 
 #define COUNTERS_NET(X)                                                                            \
 	X(in_octets)                                                                               \
-	X(in_packets) X(in_errors) X(in_drops) X(out_octets) X(out_packets) X(out_errors)          \
-	    X(out_drops)
+	X(in_packets)                                                                              \
+	X(in_errors) X(in_drops) X(out_octets) X(out_packets) X(out_errors) X(out_drops)
 #define COUNTERS_DISK(X) X(reads) X(writes) X(read_octets) X(written_octets) X(errors)
 
 /* Counters that fell began anew: so did their discontinuity time. */

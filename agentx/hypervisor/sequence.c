@@ -1,9 +1,14 @@
 #include "hypervisor/sequence.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -322,26 +327,81 @@ run_restore(struct run *run)
 	return create(run, VERB_RESTORE);
 }
 
+/* The asking itself, in a process of its own: libxl waits up to a minute for the guest's answer,
+ * and what counts here is the time that the configuration gives. Returns the end to read the
+ * outcome from, or -1. */
+static int
+asker_start(const struct run *run, enum verb verb, pid_t *pid)
+{
+	const struct sequence *sequence = run->sequence;
+	struct outcome outcome = {.state = REQUEST_UNDECIDED};
+	struct action action = run->action;
+	int ends[2];
+	struct hv *hv;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	*pid = fork();
+	if (*pid != 0) {
+		close(ends[1]);
+		if (*pid < 0)
+			close(ends[0]);
+		return *pid < 0 ? -1 : ends[0];
+	}
+	action.verb = verb;
+	hv = sequence->driver->open(sequence->config, outcome.error);
+	if (hv)
+		sequence->driver->act(hv, &action, run->vm, &outcome);
+	_exit(write(ends[1], &outcome, sizeof(outcome)) == sizeof(outcome) ? 0 : 1);
+}
+
+/* The domain died in time; else false, with the asker's error where it has one. */
+static bool
+asker_wait(struct run *run, int fd)
+{
+	int64_t until_ms = clock_mono_ms() + run->sequence->config->shutdown_ms;
+	struct outcome told = {.state = REQUEST_UNDECIDED};
+
+	while (clock_mono_ms() < until_ms) {
+		if (wait_domain(run, when_dead, LOOK_MAX_MS))
+			return true;
+		if (told.state == REQUEST_UNDECIDED &&
+		    read(fd, &told, sizeof(told)) == sizeof(told) && told.state == REQUEST_FAILED)
+			return failed(run, "%s", told.error);
+	}
+	return failed(run, "the guest did not end within %g s, and is left running",
+		      run->sequence->config->shutdown_ms / 1000.0);
+}
+
 static bool
 ask_guest(struct run *run, enum verb verb)
 {
 	const struct config *config = run->sequence->config;
+	pid_t asker;
+	bool died;
+	int fd;
 
 	if (run->domain.flags & DOMAIN_PAUSED)
 		return failed(run, "it is paused and cannot hear: unpause it first");
-	if (!step(run, verb))
-		return false;
-	say(run, "VM %s: waiting up to %g s for the guest", run->action.name,
-	    config->shutdown_ms / 1000.0);
-	if (wait_domain(run, when_dead, config->shutdown_ms))
+	say(run, "VM %s: %s: waiting up to %g s for the guest", run->action.name,
+	    name_of(verb_names, verb), config->shutdown_ms / 1000.0);
+	fd = asker_start(run, verb, &asker);
+	if (fd < 0)
+		return failed(run, "cannot ask the guest: %s", strerror(errno));
+	died = asker_wait(run, fd);
+	kill(asker, SIGKILL);
+	waitpid(asker, NULL, 0);
+	close(fd);
+	if (died) {
+		run->outcome->state = REQUEST_SUCCEEDED;
 		return true;
+	}
 	if (config->shutdown_destroys && (verb == VERB_SHUTDOWN || run->vm)) {
 		say(run, "VM %s: the guest does not end", run->action.name);
 		run->destroyed = true;
 		return step_until(run, VERB_DESTROY, when_gone);
 	}
-	return failed(run, "the guest did not end within %g s, and is left running",
-		      config->shutdown_ms / 1000.0);
+	return false;
 }
 
 /* The dead domain goes: by its monitor, which gets its time, else by us. */

@@ -205,7 +205,7 @@ xen_parse_log_name(const char *path, char name[VM_NAME_SIZE])
 	/* a name may hold ".log" itself: the last one ends it */
 	for (const char *next = end; (next = strstr(next + 1, ".log"));)
 		end = next;
-	if (end - file - 4 >= VM_NAME_SIZE || (end[4] && end[4] != '.'))
+	if (end - file - 4 >= VM_NAME_SIZE || !strchr(". ", end[4]))
 		return false;
 	snprintf(text, sizeof(text), "%.*s", (int)(end - file - 4), file + 4);
 	text_set(name, VM_NAME_SIZE, text);

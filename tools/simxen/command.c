@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,28 +208,55 @@ take_switch(struct arguments *args, const char *word)
 	return false;
 }
 
+/* The value of -n: a number from 1. */
+static bool
+take_times(struct arguments *args, const char *text)
+{
+	char *end;
+	unsigned long times = strtoul(text, &end, 10);
+
+	args->times = (unsigned)times;
+	return end != text && !*end && times > 0 && times <= INT_MAX;
+}
+
+/* Takes the option at words[0], value perhaps at words[1] (NULL: no more). Returns how many words
+ * it has, 0 where it is none of ours. */
+static int
+take_option(struct arguments *args, char *const *words, const char *value)
+{
+	if (take_switch(args, words[0]))
+		return 1;
+	if (strcmp(words[0], "-v") == 0 && value) {
+		args->vm = value;
+		return 2;
+	}
+	return strcmp(words[0], "-n") == 0 && value && take_times(args, value) ? 2 : 0;
+}
+
 /* Sorts the words after the command's name; false with a text where they do not fit. */
 static bool
 sort_words(struct arguments *args, int count, char *const *words, FILE *out)
 {
-	args->vm = "";
-	for (int i = 1; i < count; i++) {
-		bool more = i + 1 < count;
+	bool options = true; /* until "--" */
+	int taken;
 
-		if (take_switch(args, words[i]))
-			continue;
-		if (strcmp(words[i], "-v") == 0 && more)
-			args->vm = words[++i];
-		else if (strcmp(words[i], "-n") == 0 && more)
-			args->times = (unsigned)strtoul(words[++i], NULL, 10);
-		else if (words[i][0] == '-' && words[i][1]) {
-			fprintf(out, "%s: no such option, or its value is missing\n", words[i]);
-			return false;
+	args->vm = "";
+	for (int i = 1; i < count; i += taken) {
+		taken = 1;
+		if (options && strcmp(words[i], "--") == 0) {
+			options = false;
+		} else if (options && words[i][0] == '-' && words[i][1]) {
+			taken = take_option(args, &words[i], i + 1 < count ? words[i + 1] : NULL);
+			if (taken == 0) {
+				fprintf(out, "%s: no such option, or no such value\n", words[i]);
+				return false;
+			}
 		} else if (args->count == COMMAND_WORDS) {
 			fprintf(out, "too many words\n");
 			return false;
-		} else
+		} else {
 			args->word[args->count++] = words[i];
+		}
 	}
 	return true;
 }

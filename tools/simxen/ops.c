@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "tools/simxen/protocol.h"
 #include "tools/simxen/xlfile.h"
 
 #define REFUSE_MS 10	 /* until a refusal is known */
@@ -132,6 +133,19 @@ step_pause(struct op *op)
 }
 
 static int64_t
+step_resume(struct op *op)
+{
+	struct domain *d = op_domain(op);
+
+	if (op->stage == 0)
+		return QUICK_MS;
+	if (!d || d->phase != PHASE_SHUTDOWN || d->reason != REASON_SUSPEND)
+		return end_with(op, 3, "the domain is not suspended");
+	model_resume(d);
+	return STEP_END;
+}
+
+static int64_t
 step_memory(struct op *op)
 {
 	struct domain *d = op_domain(op);
@@ -172,7 +186,7 @@ write_save(struct op *op, const struct domain *d)
 			struct vmdef def = d->def;
 
 			def.saved = true;
-			def.memory_mib = (uint32_t)(domain_memory_kib(d) / 1024);
+			def.memory_mib = (uint32_t)(d->to_kib / 1024);
 			vmdef_write(&def, to);
 			fprintf(to, "# complete\n");
 		}
@@ -222,7 +236,7 @@ static const struct op_verb verbs[] = {
     {VERB_SHUTDOWN, step_request, false}, {VERB_REBOOT, step_request, false},
     {VERB_PAUSE, step_pause, false},	  {VERB_UNPAUSE, step_pause, false},
     {VERB_DESTROY, step_destroy, false},  {VERB_MEMORY, step_memory, false},
-    {VERB_SAVE, step_save, false},
+    {VERB_SAVE, step_save, false},	  {(enum verb)SX_VERB_RESUME, step_resume, false},
 };
 
 static const struct op_verb refuse = {VERB_NONE, step_refuse, false};

@@ -124,8 +124,11 @@ struct sx_vbd {
  * An action: verb is one of enum verb in base/names.h. VERB_START creates a domain from the xl
  * file at path, with the texts of overrides taken over it ("uuid=\"...\"\nmemory=256"); monitor 0
  * is `xl create -e`. VERB_SAVE and VERB_RESTORE write and read path. VERB_MEMORY: mib. The others
- * have a domid only.
+ * have a domid only, and so has SX_VERB_RESUME: a suspended domain goes on, as
+ * libxl_domain_resume().
  */
+enum sx_verb { SX_VERB_RESUME = 200 };
+
 struct sx_act {
 	uint32_t verb;
 	uint32_t domid;
