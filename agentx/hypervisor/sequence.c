@@ -16,9 +16,10 @@
 #include "hypervisor/search.h"
 #include "hypervisor/verbs.h"
 
-#define SETTLE_MS 10000	 /* for the states to show what the hypervisor said it did */
-#define MONITOR_MS 10000 /* for a monitor to act on a death */
-#define UNPAUSES_MAX 16	 /* pauses nest */
+#define SETTLE_MS 10000	  /* for the states to show what the hypervisor said it did */
+#define MONITOR_MS 10000  /* for a monitor to act on a death */
+#define ASKER_LOOK_MS 200 /* between two looks at what the asker says */
+#define UNPAUSES_MAX 16	  /* pauses nest */
 
 /* One action on its way. The action is that of the engine with domid and UUID as looked up. */
 struct run {
@@ -363,7 +364,7 @@ asker_wait(struct run *run, int fd)
 	struct outcome told = {.state = REQUEST_UNDECIDED};
 
 	while (clock_mono_ms() < until_ms) {
-		if (wait_domain(run, when_dead, LOOK_MAX_MS))
+		if (wait_domain(run, when_dead, ASKER_LOOK_MS))
 			return true;
 		if (told.state == REQUEST_UNDECIDED &&
 		    read(fd, &told, sizeof(told)) == sizeof(told) && told.state == REQUEST_FAILED)

@@ -162,7 +162,7 @@ check_wait 10 "figures are back" trapped lxFiguresRestored
 
 # ---- snmpd goes and comes ----
 heard=$(traps lxVmStateChanged)
-lx_stop "$LX_SNMPD" KILL
+lx_stop "$LX_SNMPD" KILL 2>/dev/null
 vm_file found destroy
 lx_sim create "$LX_DIR/found.cfg"
 lx_snmpd
