@@ -121,10 +121,10 @@ install: all
 	install -D -m 644 conf/lauxen.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lauxen.conf
 	install -D -m 644 conf/lauxen.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lauxen.conf
 	install -d $(DESTDIR)$(PREFIX)/share/doc/lauxen
-	cp -R INSTALL README.md conf/snmpd.conf conf/snmptrapd.conf conf/examples \
+	cp -R INSTALL README.md conf/snmpd.conf conf/snmpd-users.conf conf/snmptrapd.conf conf/examples \
 		$(DESTDIR)$(PREFIX)/share/doc/lauxen
 	[ -e $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf ] || \
-		install -D -m 640 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
+		install -D -m 644 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
 
 clean:
 	rm -rf build
