@@ -9,16 +9,28 @@ const struct name mib_store_health_names[] = {
 const struct name mib_hv_state_names[] = {
     {HV_UNKNOWN, "unknown"}, {HV_ANSWERING, "answering"}, {HV_SILENT, "silent"}, {0, NULL}};
 const struct name mib_vm_admin_state_names[] = {{ADMIN_RUNNING, "running"},
-    {ADMIN_SUSPENDED, "suspended"}, {ADMIN_PAUSED, "paused"}, {ADMIN_SHUTDOWN, "shutdown"},
-    {0, NULL}};
+						{ADMIN_SUSPENDED, "suspended"},
+						{ADMIN_PAUSED, "paused"},
+						{ADMIN_SHUTDOWN, "shutdown"},
+						{0, NULL}};
 const struct name mib_vm_auto_start_names[] = {{AUTO_START_UNKNOWN, "unknown"},
-    {AUTO_START_ENABLED, "enabled"}, {AUTO_START_DISABLED, "disabled"}, {0, NULL}};
+					       {AUTO_START_ENABLED, "enabled"},
+					       {AUTO_START_DISABLED, "disabled"},
+					       {0, NULL}};
 const struct name mib_vm_persistent_names[] = {{PERSISTENT_UNKNOWN, "unknown"},
-    {PERSISTENT_YES, "persistent"}, {PERSISTENT_TRANSIENT, "transient"}, {0, NULL}};
+					       {PERSISTENT_YES, "persistent"},
+					       {PERSISTENT_TRANSIENT, "transient"},
+					       {0, NULL}};
 
 #define COLUMN(s, number, object, field, type, size, access, names)                                \
-	{number, #object, MIB_##type, MIB_##access, offsetof(struct s, field),                     \
-	    sizeof(((struct s *)NULL)->field), s##_BIT_##field, names},
+	{number,                                                                                   \
+	 #object,                                                                                  \
+	 MIB_##type,                                                                               \
+	 MIB_##access,                                                                             \
+	 offsetof(struct s, field),                                                                \
+	 sizeof(((struct s *)NULL)->field),                                                        \
+	 s##_BIT_##field,                                                                          \
+	 names},
 #define COLUMNS(name, list) static const struct mib_column name[] = {list(COLUMN)};
 COLUMNS(agent_columns, MIB_AGENT_COLUMNS)
 COLUMNS(host_columns, MIB_HOST_COLUMNS)
@@ -34,9 +46,15 @@ COLUMNS(request_columns, MIB_REQUEST_COLUMNS)
 COLUMNS(event_columns, MIB_EVENT_COLUMNS)
 
 #define ARCS(...)                                                                                  \
-	sizeof((unsigned long[]){__VA_ARGS__}) / sizeof(unsigned long), {__VA_ARGS__}
+	sizeof((unsigned long[]){__VA_ARGS__}) / sizeof(unsigned long),                            \
+	{                                                                                          \
+		__VA_ARGS__                                                                        \
+	}
 #define TABLE(name, kind, standard, columns, ...)                                                  \
-	{name, kind, standard, ARCS(__VA_ARGS__), columns, sizeof(columns) / sizeof(columns[0])}
+	{                                                                                          \
+		name, kind, standard, ARCS(__VA_ARGS__), columns,                                  \
+		    sizeof(columns) / sizeof(columns[0])                                           \
+	}
 
 /* Ascending by OID: VM-MIB stands under mib-2, below enterprises. */
 const struct mib_table mib_tables[] = {
@@ -69,23 +87,31 @@ const struct mib_kind_info mib_kinds[KIND_COUNT] = {
 _Static_assert(sizeof(struct mib_vm) <= 1000, "two VM rows fit one message");
 _Static_assert((size_t)mib_vm_BIT_absent < 64, "the absent bits of a VM row fit 64");
 
-/* What a notification carries: the object as its table names it, the value as the event keeps it. */
+/* What a notification carries: the object as its table names it, the value as the event keeps it.
+ */
 #define OBJECT(table_at, object_name, number, event_field)                                         \
-	{object_name, &mib_tables[table_at], number, mib_event_BIT_##event_field}
+	{                                                                                          \
+		object_name, &mib_tables[table_at], number, mib_event_BIT_##event_field            \
+	}
 enum { AT_VM = 6, AT_EVENT = 9, AT_REQUEST = 11 }; /* positions in mib_tables */
 
-#define VM_OBJECTS                                                                                 \
-	OBJECT(AT_VM, "lxVmName", 2, vm_name), OBJECT(AT_VM, "lxVmUuid", 3, vm_uuid)
+#define VM_OBJECTS OBJECT(AT_VM, "lxVmName", 2, vm_name), OBJECT(AT_VM, "lxVmUuid", 3, vm_uuid)
 #define EVENT_OBJECTS                                                                              \
 	OBJECT(AT_EVENT, "lxEventTime", 2, time), OBJECT(AT_EVENT, "lxEventText", 12, text)
 
-static const struct mib_notify_object state_objects[] = {VM_OBJECTS,
-    OBJECT(AT_VM, "lxVmState", 5, state), OBJECT(AT_EVENT, "lxEventPreviousState", 8, previous),
-    EVENT_OBJECTS, {0}};
+static const struct mib_notify_object state_objects[] = {
+    VM_OBJECTS,
+    OBJECT(AT_VM, "lxVmState", 5, state),
+    OBJECT(AT_EVENT, "lxEventPreviousState", 8, previous),
+    EVENT_OBJECTS,
+    {0}};
 static const struct mib_notify_object vm_objects[] = {VM_OBJECTS, EVENT_OBJECTS, {0}};
-static const struct mib_notify_object request_objects[] = {VM_OBJECTS,
-    OBJECT(AT_REQUEST, "lxRequestVerb", 3, verb), OBJECT(AT_REQUEST, "lxRequestState", 5, outcome),
-    EVENT_OBJECTS, {0}};
+static const struct mib_notify_object request_objects[] = {
+    VM_OBJECTS,
+    OBJECT(AT_REQUEST, "lxRequestVerb", 3, verb),
+    OBJECT(AT_REQUEST, "lxRequestState", 5, outcome),
+    EVENT_OBJECTS,
+    {0}};
 static const struct mib_notify_object agent_objects[] = {EVENT_OBJECTS, {0}};
 
 const struct mib_notification mib_notifications[] = {

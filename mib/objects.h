@@ -6,8 +6,8 @@
  * A new column is one line in a list below (which also makes the struct's field), the line that
  * fills it, and its text in LAUXEN-MIB.txt.
  *
- * List line: C(struct, number, MIB name, field, TYPE, size of a TEXT or 0, ACCESS, names of an ENUM)
- * Number 0 makes a field that is no column of this table (a view of the same rows shows it).
+ * List line: C(struct, number, MIB name, field, TYPE, size of a TEXT or 0, ACCESS, names of an
+ * ENUM) Number 0 makes a field that is no column of this table (a view of the same rows shows it).
  *
  * Each row starts with `absent`, a bit per field (struct_BIT_field): set where the value is not
  * known now; the instance then does not exist, which snmptable shows as '?'.
@@ -37,8 +37,8 @@ enum mib_type {
 	MIB_UUID,      /* 16 octets, shown as text of 36 characters; all zero: of none */
 	MIB_UUIDRAW,   /* 16 octets, shown as they are (UUIDorZero); all zero: no octets */
 	MIB_MAC,       /* 6 octets  PhysAddress */
-	MIB_DATE,      /* int64_t   ms since 1970, shown as DateAndTime in UTC; 0: all octets zero */
-	MIB_OID,       /* no field: the agent's own product OID (mib_product) */
+	MIB_DATE, /* int64_t   ms since 1970, shown as DateAndTime in UTC; 0: all octets zero */
+	MIB_OID,  /* no field: the agent's own product OID (mib_product) */
 };
 
 enum mib_access { MIB_NA, MIB_RO, MIB_RW, MIB_RC }; /* not-accessible, read-only, -write, -create */
@@ -289,15 +289,21 @@ MIB_ROW(mib_event, MIB_EVENT_COLUMNS)
 /* Says that a field of the row has (no) value now: MIB_ABSENT(mib_vm, &row, cpu_used, true). */
 #define MIB_ABSENT(s, row, field, is_absent)                                                       \
 	((row)->absent = ((row)->absent & ~(UINT64_C(1) << s##_BIT_##field)) |                     \
-	        ((uint64_t)((is_absent) ? 1 : 0) << s##_BIT_##field))
+			 ((uint64_t)((is_absent) ? 1 : 0) << s##_BIT_##field))
 
 enum mib_store_health { STORE_UNKNOWN = 1, STORE_OK, STORE_DEGRADED };
 enum mib_hv_state { HV_UNKNOWN = 1, HV_ANSWERING, HV_SILENT };
 enum mib_vm_admin_state { ADMIN_RUNNING = 1, ADMIN_SUSPENDED, ADMIN_PAUSED, ADMIN_SHUTDOWN };
 enum mib_vm_auto_start { AUTO_START_UNKNOWN = 1, AUTO_START_ENABLED, AUTO_START_DISABLED };
 enum mib_vm_persistent { PERSISTENT_UNKNOWN = 1, PERSISTENT_YES, PERSISTENT_TRANSIENT };
-enum mib_row_status { ROW_ACTIVE = 1, ROW_NOT_IN_SERVICE, ROW_NOT_READY, ROW_CREATE_AND_GO,
-	ROW_CREATE_AND_WAIT, ROW_DESTROY };
+enum mib_row_status {
+	ROW_ACTIVE = 1,
+	ROW_NOT_IN_SERVICE,
+	ROW_NOT_READY,
+	ROW_CREATE_AND_GO,
+	ROW_CREATE_AND_WAIT,
+	ROW_DESTROY
+};
 
 extern const struct name mib_store_health_names[], mib_hv_state_names[], mib_vm_admin_state_names[],
     mib_vm_auto_start_names[], mib_vm_persistent_names[];
@@ -325,9 +331,9 @@ struct mib_kind_info {
 
 #define MIB_ARCS_MAX 16
 struct mib_table {
-	const char *name;     /* of the table, or of the group of scalars */
+	const char *name; /* of the table, or of the group of scalars */
 	enum mib_kind kind;
-	bool standard;	      /* in VM-MIB; else in LAUXEN-MIB */
+	bool standard; /* in VM-MIB; else in LAUXEN-MIB */
 	uint8_t arcs_count;
 	unsigned long arcs[MIB_ARCS_MAX]; /* whole OID of the entry (of the group, for scalars) */
 	const struct mib_column *columns; /* ascending numbers; those of number 0 anywhere */
@@ -339,8 +345,8 @@ struct mib_table {
 struct mib_notify_object {
 	const char *name;
 	const struct mib_table *table;
-	uint32_t column;	   /* its number in table */
-	size_t event_column;	   /* position in the event table's columns that has the value */
+	uint32_t column;     /* its number in table */
+	size_t event_column; /* position in the event table's columns that has the value */
 };
 
 struct mib_notification {
@@ -355,8 +361,8 @@ extern const size_t mib_tables_count;
 extern const struct mib_kind_info mib_kinds[KIND_COUNT];
 extern const struct mib_notification mib_notifications[]; /* ends with name NULL */
 
-/* OIDs. LAUXEN-MIB's root: node 2008 of net-snmp's playpen until a number is assigned; the one place
- * in the code. */
+/* OIDs. LAUXEN-MIB's root: node 2008 of net-snmp's playpen until a number is assigned; the one
+ * place in the code. */
 #define MIB_ROOT 1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 2008
 #define MIB_VM_MIB 1, 3, 6, 1, 2, 1, 236
 extern const unsigned long mib_root[], mib_vm_mib[];

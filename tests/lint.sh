@@ -17,7 +17,8 @@ clang_all() {
 		-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
 }
 cppcheck_all() {
-	cppcheck -q -j 2 --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
+	# sys/queue.h is named, as cppcheck does not read system headers by itself.
+	cppcheck -q -j 2 --include="$(find /usr/include -path "*/sys/queue.h" | head -n 1)" --std=c11 --error-exitcode=1 --inline-suppr --enable=warning,performance,portability \
 		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
 		-D_GNU_SOURCE -DVERSION='"lint"' -I. -Iagentx agentx mib tools
 }

@@ -4,10 +4,10 @@
  * wait are put into one transaction together, and each write's done is called, from the engine's
  * loop, after the transaction is on disk.
  *
- * A database that cannot be written (disk full) or read (broken file) degrades to memory: events and
- * indexes go on, done says durable false, requests are then refused by the engine. A broken file is
- * put aside as store.db.broken-TIME, never deleted. The writer tries again every few seconds, and
- * writes then what memory holds.
+ * A database that cannot be written (disk full) or read (broken file) degrades to memory: events
+ * and indexes go on, done says durable false, requests are then refused by the engine. A broken
+ * file is put aside as store.db.broken-TIME, never deleted. The writer tries again every few
+ * seconds, and writes then what memory holds.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -24,14 +24,14 @@ struct event_base;
 struct store_vm {
 	uint8_t uuid[UUID_SIZE];
 	char name[VM_NAME_SIZE];
-	uint32_t index;		/* lxVmIndex */
-	uint32_t desired;	/* enum vm_desired */
-	uint32_t state;		/* enum vm_state when last known */
-	uint32_t domid;		/* of the domain that was last this VM; 0: none */
-	uint32_t owner;		/* enum vm_owner of that domain */
+	uint32_t index;	  /* lxVmIndex */
+	uint32_t desired; /* enum vm_desired */
+	uint32_t state;	  /* enum vm_state when last known */
+	uint32_t domid;	  /* of the domain that was last this VM; 0: none */
+	uint32_t owner;	  /* enum vm_owner of that domain */
 	uint32_t restarts, crashes;
-	uint32_t configured;	/* 0: found on the host */
-	int64_t gone_wall_ms;	/* 0: is there; else since when an unconfigured VM is gone */
+	uint32_t configured;  /* 0: found on the host */
+	int64_t gone_wall_ms; /* 0: is there; else since when an unconfigured VM is gone */
 	int64_t start_wall_ms, change_wall_ms, discontinuity_wall_ms;
 	char change_reason[TEXT_SIZE];
 	uint32_t memory_target_mib; /* last accepted by lxVmMemoryTarget; 0: none */
@@ -49,12 +49,12 @@ struct store_request {
 
 /* What was read at the start; all arrays are the caller's to free(). Events are read apart. */
 struct store_content {
-	uint64_t journal;	 /* id of this store; a new one where the old was lost */
-	bool fresh;		 /* it was made now */
-	bool rescued;		 /* a broken one was put aside */
-	uint32_t next_sequence;	 /* of the next event, from 1 */
-	uint32_t handed;	 /* the last event that snmpd acknowledged, in order */
-	uint64_t next_request;	 /* number of the next request */
+	uint64_t journal;	/* id of this store; a new one where the old was lost */
+	bool fresh;		/* it was made now */
+	bool rescued;		/* a broken one was put aside */
+	uint32_t next_sequence; /* of the next event, from 1 */
+	uint32_t handed;	/* the last event that snmpd acknowledged, in order */
+	uint64_t next_request;	/* number of the next request */
 	struct store_vm *vms;
 	size_t vms_count;
 	struct store_request *requests;
@@ -73,14 +73,15 @@ struct store_handlers {
  * says by handlers->health at once how it is. journal_size bounds the events kept.
  */
 struct store *store_open(struct event_base *base, const char *dir, uint32_t journal_size,
-    const struct store_handlers *handlers, void *arg, struct store_content *content);
+			 const struct store_handlers *handlers, void *arg,
+			 struct store_content *content);
 
-/* The journal's id now: another than content's after a broken store was replaced while in use (health
- * went to false and back), or a store that was not there at the start was made. */
+/* The journal's id now: another than content's after a broken store was replaced while in use
+ * (health went to false and back), or a store that was not there at the start was made. */
 uint64_t store_journal(struct store *store);
 
-/* Writes all that waits (at most deadline_ms of clock_mono_ms()), then closes. What was not told yet
- * is told from within. Not to be called from a handler. */
+/* Writes all that waits (at most deadline_ms of clock_mono_ms()), then closes. What was not told
+ * yet is told from within. Not to be called from a handler. */
 void store_close(struct store *store, int64_t deadline_ms);
 
 /* Called in the loop when the write is settled; durable: it is on disk. */
@@ -90,11 +91,11 @@ typedef void store_done(void *arg, uint64_t tag, bool durable);
 void store_put_vm(struct store *store, const struct store_vm *vm);
 void store_drop_vm(struct store *store, const uint8_t uuid[UUID_SIZE]);
 void store_put_request(struct store *store, const struct store_request *request, store_done *done,
-    void *arg, uint64_t tag);
+		       void *arg, uint64_t tag);
 void store_drop_request(struct store *store, uint64_t number);
 /* Appends; the oldest beyond journal_size goes. */
 void store_append_event(struct store *store, const struct mib_event *event, store_done *done,
-    void *arg, uint64_t tag);
+			void *arg, uint64_t tag);
 /* Events up to sequence were handed over. Lazily written: a repeat after a crash is allowed. */
 void store_put_handed(struct store *store, uint32_t sequence);
 
