@@ -28,7 +28,7 @@ static void __attribute__((noreturn)) child(const char *const *words, int output
 	int null = open("/dev/null", O_RDONLY);
 	sigset_t none;
 
-	for (int i = 0; words[i] && i < WORDS_MAX; i++)
+	for (int i = 0; i < WORDS_MAX && words[i]; i++)
 		argv[i + 1] = (char *)words[i];
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -96,9 +96,10 @@ show_services(struct command_run *run, const struct domain *d)
 		const struct vmdef_service *s = &d->def.services[i];
 		const char *error = services_error(d, i);
 
-		fprintf(run->out, "service: %s:%u at %s:%u %s\n", s->udp ? "udp" : "tcp", s->port,
-			*d->def.address ? d->def.address : "-",
-			run->host->services ? services_port(run->host->services, s) : s->port,
+		fprintf(run->out, "service: %s:%u at %s:%u %s\n", s->udp ? "udp" : "tcp",
+			(unsigned)s->port, *d->def.address ? d->def.address : "-",
+			(unsigned)(run->host->services ? services_port(run->host->services, s)
+						       : s->port),
 			error ? error : states[model_service(d, i)]);
 	}
 }
