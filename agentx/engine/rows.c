@@ -81,8 +81,8 @@ fill_state(const struct engine *engine, const struct vm *vm, struct mib_vm *row)
 	MIB_ABSENT(mib_vm, row, domid, !engine->states_ok);
 	MIB_ABSENT(mib_vm, row, vcpus, !engine->states_ok);
 	MIB_ABSENT(mib_vm, row, vcpus_max, !known);
-	MIB_ABSENT(mib_vm, row, cpu_us, !engine->states_ok);
-	MIB_ABSENT(mib_vm, row, cpu_used, !engine->states_ok || (known && !vm->domain->cpu_known));
+	MIB_ABSENT(mib_vm, row, cpu_us, !known);
+	MIB_ABSENT(mib_vm, row, cpu_used, !known || !vm->domain->cpu_known);
 	MIB_ABSENT(mib_vm, row, memory_mib, !engine->states_ok);
 }
 

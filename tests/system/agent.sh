@@ -46,8 +46,8 @@ www=$(lx_index www) db=$(lx_index db) mail=$(lx_index mail)
 check_is "VMs of the configuration have rows though none runs, with their indexes" "$www $db $mail" "1 2 3"
 check_wait 10 "agentStarted was heard" trapped lxAgentStarted
 check_is "a VM without a domain is shut down" "$(lx_get $LX_VM_STATE.1)" 11
-check_is "its CPU time is known to be 0, its age of memory figures not" "$(lx_get $LX_VM.13.1) $(lx_get $LX_VM.19.1)" \
-	"0 No Such Instance currently exists at this OID"
+check_is "its memory is known to be 0; CPU time, without a domain, is not there" \
+	"$(lx_get $LX_VM.15.1) $(lx_get $LX_VM.13.1)" "0 No Such Instance currently exists at this OID"
 check_is "the hypervisor's software" "$(lx_get $LX_ROOT.1.2.2.0)" '"simxen"'
 check_is "vmHvSoftware of VM-MIB says the same" "$(lx_get 1.3.6.1.2.1.236.1.1.1.0)" '"simxen"'
 check_is "vmNumber" "$(lx_get 1.3.6.1.2.1.236.1.2.0)" 3
