@@ -38,11 +38,14 @@ news(void *arg)
 	channel_offer(hypervisor.engine);
 }
 
+/* Not every change makes the watch speak (a pause does not, on Xen): what was done is looked at. */
 static void
 tell(void *arg, enum message_type type, const struct outcome *outcome)
 {
 	(void)arg;
 	channel_send(hypervisor.engine, type, 0, outcome, sizeof(*outcome));
+	if (type == MSG_OUTCOME && hypervisor.workers)
+		workers_look(hypervisor.workers);
 }
 
 static void

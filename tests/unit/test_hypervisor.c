@@ -296,11 +296,18 @@ samples(void **state)
 	WAIT(!t.known[domid] && t.gone >= 4);
 }
 
+static int
+compare_ms(const void *a, const void *b)
+{
+	return (int)(*(const int64_t *)a - *(const int64_t *)b);
+}
+
+/* A death is told at once, and with it no row whose times alone moved. */
 static void
 urgent_news(void **state)
 {
 	uint32_t domids[20];
-	int64_t begin_ms, worst_ms = 0;
+	int64_t begin_ms, took_ms[20];
 
 	(void)state;
 	for (int i = 0; i < 20; i++)
@@ -316,13 +323,14 @@ urgent_news(void **state)
 		fact->flags |= DOMAIN_SHUTDOWN;
 		atomic_fetch_add(&t.fake->changes, 1);
 		WAIT(t.domains[domids[i]].reason == REASON_CRASH && t.ok[SAMPLE_STATES] > 0);
-		if (clock_mono_ms() - begin_ms > worst_ms)
-			worst_ms = clock_mono_ms() - begin_ms;
+		took_ms[i] = clock_mono_ms() - begin_ms;
 		if (t.urgent == t.ok[SAMPLE_STATES])
 			assert_int_equal(t.rows[MSG_DOMAIN], 1);
 	}
-	print_message("# a death was told within %d ms\n", (int)worst_ms);
-	assert_true(worst_ms < 150);
+	qsort(took_ms, 20, sizeof(took_ms[0]), compare_ms);
+	print_message("# a death was told within %d ms (median), %d ms (worst)\n", (int)took_ms[10],
+		      (int)took_ms[19]);
+	assert_true(took_ms[10] < 100);
 }
 
 static void
@@ -644,7 +652,9 @@ killed_process(void **state)
 						    t.fake->domains[domids[i]].name, domids[i]);
 			send_action(&actions[count++]);
 		}
-		serve(rand_r(&seed) % 150);
+		if (round % 2)
+			WAIT(atomic_load(&t.fake->at_work) > 0);
+		serve(rand_r(&seed) % 50);
 		in_flight += atomic_load(&t.fake->at_work) > 0;
 		end_process(SIGKILL);
 		start_process();
