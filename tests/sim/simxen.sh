@@ -245,7 +245,7 @@ check_is "a list without Domain-0" "$("$CLIENT" "$LX_SIM" list)" ""
 lx_sim heal
 
 # ---- the process ----
-"$LX_BUILD/simxen" -s "$LX_SIM" 2>"$LX_DIR/second"
+timeout 10 "$LX_BUILD/simxen" -s "$LX_SIM" 2>"$LX_DIR/second"
 check_is "a second simxen on the same socket is refused" $? 1
 lx_stop "$LX_SIMXEN" KILL
 lx_simxen -f "$LX_DIR/www.cfg"
@@ -253,6 +253,7 @@ check_wait 10 "a new one takes the socket of one that was killed; -f creates VMs
 check "quit" lx_sim quit
 lx_wait 5 lx_gone "$LX_SIMXEN"
 check_is "nothing is left" "$(ls "$LX_SIM"* 2>/dev/null)" ""
+check_is "no report of a sanitizer" "$(grep -E 'runtime error|Sanitizer' "$LX_DIR/simxen.log")" ""
 
 # ---- many ----
 lx_simxen -n 1000 --services "${LX_NET%.*}"

@@ -95,10 +95,12 @@ show_services(struct command_run *run, const struct domain *d)
 	for (uint32_t i = 0; i < d->def.service_count; i++) {
 		const struct vmdef_service *s = &d->def.services[i];
 		const char *error = services_error(d, i);
+		unsigned port = s->port;
 
+		if (run->host->services)
+			port = services_port(run->host->services, s);
 		fprintf(run->out, "service: %s:%u at %s:%u %s\n", s->udp ? "udp" : "tcp", s->port,
-			*d->def.address ? d->def.address : "-",
-			run->host->services ? services_port(run->host->services, s) : s->port,
+			*d->def.address ? d->def.address : "-", port,
 			error ? error : states[model_service(d, i)]);
 	}
 }
