@@ -62,7 +62,14 @@ $(BUILD)/libtest.a: $(UNIT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libtest.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lcmocka -lpthread
 
-tests: all $(TESTS)
+# What [walk] is measured against: a module of snmpd with the same table.
+INMASTER = tests/bench/inmaster/inmaster.c agentx/snmp/variable.c $(MIB) $(BASE)
+$(BUILD)/tests/bench/inmaster.so: $(INMASTER) $(wildcard mib/*.h agentx/base/*.h tests/system/rows.h)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fPIE -MMD -MP,$(ALL_CFLAGS)) -fPIC -shared -o $@ $(INMASTER) \
+		$(PKG_LIBS) $(SNMP_LIBS)
+
+tests: all $(TESTS) $(BUILD)/tests/bench/inmaster.so
 
 # What a target needs is installed where it is missing.
 deps-%:
@@ -114,10 +121,10 @@ install: all
 	install -D -m 644 conf/lauxen.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lauxen.conf
 	install -D -m 644 conf/lauxen.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lauxen.conf
 	install -d $(DESTDIR)$(PREFIX)/share/doc/lauxen
-	cp -R INSTALL README.md conf/snmpd.conf conf/snmptrapd.conf conf/examples \
+	cp -R INSTALL README.md conf/snmpd.conf conf/snmpd-users.conf conf/snmptrapd.conf conf/examples \
 		$(DESTDIR)$(PREFIX)/share/doc/lauxen
 	[ -e $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf ] || \
-		install -D -m 640 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
+		install -D -m 644 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
 
 clean:
 	rm -rf build

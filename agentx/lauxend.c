@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -150,6 +151,7 @@ main(int argc, char **argv)
 	static struct options options;
 	int rc;
 
+	prctl(PR_SET_NAME, "lauxend"); /* it was "exe" where it started itself */
 	if (argc > 1 && strcmp(argv[1], "--action") == 0)
 		return action_main(argc - 1, argv + 1, DEFAULT_FILE);
 	rc = read_arguments(argc, argv, &arguments);

@@ -79,7 +79,7 @@ enum mib_kind {
 	C(mib_agent, 19, lxAgentConfigLoaded, config_time, DATE, 0, RO, NULL)                      \
 	C(mib_agent, 20, lxAgentConfigError, config_error, TEXT, TEXT_SIZE, RO, NULL)
 
-/* lxHost: scalars. CPU used is of all CPUs together, hundredths of one CPU. */
+/* lxHost: scalars. CPU used is of all CPUs together, hundredths of a percent of one CPU. */
 #define MIB_HOST_COLUMNS(C)                                                                        \
 	C(mib_host, 1, lxHostName, name, TEXT, VM_NAME_SIZE, RO, NULL)                             \
 	C(mib_host, 2, lxHostHypervisor, software, TEXT, 32, RO, NULL)                             \

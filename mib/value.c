@@ -130,6 +130,18 @@ value_uuid(const struct mib_column *column, const void *field, int64_t now_ms,
 }
 
 static void
+value_uuid_raw(const struct mib_column *column, const void *field, int64_t now_ms,
+	       struct mib_value *value)
+{
+	static const uint8_t zero[UUID_SIZE];
+
+	(void)column, (void)now_ms;
+	value->tag = TAG_OCTETS;
+	value->size = memcmp(field, zero, UUID_SIZE) != 0 ? UUID_SIZE : 0;
+	memcpy(value->octets, field, value->size);
+}
+
+static void
 value_mac(const struct mib_column *column, const void *field, int64_t now_ms,
 	  struct mib_value *value)
 {
@@ -200,8 +212,9 @@ static void (*const values[])(const struct mib_column *column, const void *field
     [MIB_COUNTER] = value_counter, [MIB_COUNTER64] = value_counter64,
     [MIB_TICKS] = value_ticks,	   [MIB_UPTIME] = value_uptime,
     [MIB_AGE] = value_age,	   [MIB_TEXT] = value_text,
-    [MIB_UUID] = value_uuid,	   [MIB_MAC] = value_mac,
-    [MIB_DATE] = value_date,	   [MIB_OID] = value_oid,
+    [MIB_UUID] = value_uuid,	   [MIB_UUIDRAW] = value_uuid_raw,
+    [MIB_MAC] = value_mac,	   [MIB_DATE] = value_date,
+    [MIB_OID] = value_oid,
 };
 
 bool

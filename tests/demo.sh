@@ -11,8 +11,8 @@ show() { printf '%s$ %s%s\n' "$bold" "$1" "$plain"; }
 
 lx_begin
 mibs="$PWD/build/mibs:$PWD/mib"
-named=(-M "$mibs" -m LAUXEN-MIB)
-LX_MIBS="-M $mibs -m LAUXEN-MIB"
+named=(-M "$mibs" -m LAUXEN-MIB:SNMPv2-MIB)
+LX_MIBS="-M $mibs -m LAUXEN-MIB:SNMPv2-MIB"
 
 # snmp TOOL ARGUMENT...: prints the command as a person would type it, then runs it.
 snmp() {
@@ -55,8 +55,10 @@ for file in "$LX_DIR"/conf/xl/*.cfg; do
 	lx_sim create "$file" >/dev/null || fail "simxen refuses $file"
 done
 lx_lauxend ${VERBOSE:+-v}
-all_running() { [ "$(snmpget -v2c -c public "${named[@]}" -Oqv "$LX_AGENT" LAUXEN-MIB::lxHostVmsRunning.0)" = 9 ]; }
+all_running() { [ "$(lx_get $LX_ROOT.1.2.13.0)" = 9 ]; }
 lx_wait 20 all_running || fail "the nine VMs are not all running"
+measured() { ! lx_walk "$LX_VM.14" | grep -q 'No Such' && [ "$(lx_walk "$LX_VM.14" | wc -l)" = 9 ]; }
+lx_wait 10 measured || fail "the CPU of the nine VMs is not measured"
 echo "up: $(pgrep -P "$LX_LAUXEND" | wc -l) processes under lauxend (pid $LX_LAUXEND), snmpd on $LX_AGENT"
 
 step "1. What a manager sees: the host, and the table of its VMs"
@@ -115,7 +117,7 @@ if [ -n "${KEEP:-}" ]; then
 	cat <<-END
 
 		${bold}It stays up.${plain} Talk to it:
-		    export MIBDIRS=$mibs MIBS=LAUXEN-MIB
+		    export MIBDIRS=$mibs MIBS=LAUXEN-MIB:SNMPv2-MIB
 		    snmpwalk -v2c -c public $LX_AGENT LAUXEN-MIB::lxVmTable
 		    snmpset -v2c -c private $LX_AGENT LAUXEN-MIB::lxVmRequest.$vm = unpause
 		    $LX_BUILD/simxen ctl -s $LX_SIM --help

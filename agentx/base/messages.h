@@ -201,7 +201,6 @@ struct hold {
 	uint32_t verb;	 /* enum verb; VERB_NONE: cancel or remove the row id */
 	uint32_t vm;	 /* lxVmIndex */
 	uint32_t number; /* MiB for memory */
-	char target[VM_NAME_SIZE]; /* lxRequestVm as the manager wrote it; "" by hand */
 };
 
 struct hold_answer {

@@ -40,7 +40,7 @@ struct config {
 	enum config_hypervisor hypervisor;
 	char *sim_socket;
 	uint32_t interval_ms;	/* between two samples */
-	uint32_t silence_ms;	/* a worker that did not answer by then is killed, its figures unknown */
+	uint32_t silence_ms;	/* a worker that is silent for longer is killed: unknown figures */
 	uint32_t action_ms;	/* deadline of an action's helper */
 	uint32_t shutdown_ms;	/* what a guest gets to shut down */
 	bool shutdown_destroys; /* then it is destroyed; else the request fails */
@@ -55,7 +55,8 @@ struct config {
  * Reads file. Every error is given to report (may be NULL) as "FILE:LINE: what, what to do", then
  * NULL is returned. The result is the caller's, to config_free().
  */
-struct config *config_load(const char *file, void (*report)(void *arg, const char *error), void *arg);
+struct config *config_load(const char *file, void (*report)(void *arg, const char *error),
+			   void *arg);
 void config_free(struct config *config);
 
 /* The file's absolute path, as processes hand it on; to be freed. */
@@ -66,6 +67,7 @@ void config_print(const struct config *config, FILE *to);
 
 /* By name or by UUID (text); NULL: no such VM. */
 const struct config_vm *config_find_vm(const struct config *config, const char *name_or_uuid);
-const struct config_vm *config_find_uuid(const struct config *config, const uint8_t uuid[UUID_SIZE]);
+const struct config_vm *config_find_uuid(const struct config *config,
+					 const uint8_t uuid[UUID_SIZE]);
 
 #endif

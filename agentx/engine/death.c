@@ -74,7 +74,7 @@ death_bury(struct engine *engine, struct vm *vm, uint32_t verb, enum on_action p
 		return;
 	vm->bury_at_ms = 0;
 	vm->reaped = true;
-	vm->died = vm->domain->state.reason;
+	vm->died = vm->buried = vm->domain->state.reason;
 	request_internal(engine, vm, verb, policy);
 }
 

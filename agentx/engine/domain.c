@@ -76,7 +76,8 @@ domain_identify(struct engine *engine, struct domain *domain)
 				 vm->kept.name);
 		} else {
 			vm = vm_new(engine, domain->state.uuid, domain->figures.name);
-			vm->kept.state = engine->looked ? VM_SHUTDOWN : VM_UNKNOWN;
+			/* What runs when we first look has not just been started. */
+			vm->kept.state = engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
 		}
 	}
 	domain_attach(engine, vm, domain);

@@ -40,10 +40,14 @@ struct vm {
 	uint64_t action;		/* id of the action that runs for it; 0: none */
 	uint32_t verb;			/* of that action: enum verb, enum action_extra */
 	uint32_t action_domid;		/* the domain that it was started for */
+	uint32_t done_verb;		/* of the last action that succeeded */
+	int64_t done_ms;		/* mono */
 	uint32_t died;			/* enum shutdown_reason of the last domain */
 	int64_t born_ms;		/* mono: since when the domain is known */
 	int64_t bury_at_ms;    /* mono: a dead domain is dealt with not before; 0: not set */
 	uint32_t quick_deaths; /* in a row */
+	bool crashed;	       /* and does not run again yet */
+	uint32_t buried;       /* enum shutdown_reason of the dead domain that is being replaced */
 	bool reaped;	       /* the dead domain was dealt with, or is to stay */
 	bool unsaved;	       /* kept differs from the store */
 	bool touched;	       /* in the engine's list, to be settled */

@@ -431,6 +431,12 @@ request_forget(struct engine *engine, uint64_t id, uint64_t journal)
 static void
 request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
+	if (vm->verb == VERB_SAVE && outcome->state == REQUEST_SUCCEEDED)
+		vm->died = REASON_SUSPEND; /* saved, whatever was seen of its end */
+	if (outcome->state == REQUEST_SUCCEEDED) {
+		vm->done_verb = vm->verb;
+		vm->done_ms = engine->now.mono_ms;
+	}
 	vm->action = 0;
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;

@@ -81,8 +81,8 @@ fill_state(const struct engine *engine, const struct vm *vm, struct mib_vm *row)
 	MIB_ABSENT(mib_vm, row, domid, !engine->states_ok);
 	MIB_ABSENT(mib_vm, row, vcpus, !engine->states_ok);
 	MIB_ABSENT(mib_vm, row, vcpus_max, !known);
-	MIB_ABSENT(mib_vm, row, cpu_us, !engine->states_ok);
-	MIB_ABSENT(mib_vm, row, cpu_used, !engine->states_ok || (known && !vm->domain->cpu_known));
+	MIB_ABSENT(mib_vm, row, cpu_us, !known);
+	MIB_ABSENT(mib_vm, row, cpu_used, !known || !vm->domain->cpu_known);
 	MIB_ABSENT(mib_vm, row, memory_mib, !engine->states_ok);
 }
 
@@ -272,8 +272,8 @@ rows_pool(struct engine *engine, const struct message *message)
 
 #define COUNTERS_NET(X)                                                                            \
 	X(in_octets)                                                                               \
-	X(in_packets) X(in_errors) X(in_drops) X(out_octets) X(out_packets) X(out_errors)          \
-	    X(out_drops)
+	X(in_packets)                                                                              \
+	X(in_errors) X(in_drops) X(out_octets) X(out_packets) X(out_errors) X(out_drops)
 #define COUNTERS_DISK(X) X(reads) X(writes) X(read_octets) X(written_octets) X(errors)
 
 /* Counters that fell began anew: so did their discontinuity time. */

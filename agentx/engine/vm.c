@@ -10,6 +10,8 @@
 /* The index of an unconfigured VM that went is not given to another for so long. */
 #define INDEX_REST_MS (24 * 3600 * INT64_C(1000))
 
+#define CAUSE_MS 5000 /* an action that ended so lately may be what made a state */
+
 struct vm *
 vm_find_index(const struct engine *engine, uint32_t index)
 {
@@ -132,6 +134,7 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	    {VERB_REBOOT, VM_SHUTDOWN, VM_PREPARING},
 	    {VERB_SAVE, VM_RUNNING, VM_SUSPENDING},
 	    {VERB_SAVE, VM_PAUSED, VM_SUSPENDING},
+	    {VERB_SAVE, VM_SHUTDOWN, VM_SUSPENDING},
 	    {ACTION_REPLACE, VM_SHUTDOWN, VM_PREPARING},
 	    {ACTION_REPLACE, VM_CRASHED, VM_PREPARING},
 	};
@@ -185,28 +188,49 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	if (state->flags & DOMAIN_SHUTDOWN)
 		return vm_state_dead(vm);
 	if (state->flags & DOMAIN_DYING)
-		return VM_SHUTTING_DOWN;
+		return vm->kept.state == VM_CRASHED ? VM_CRASHED : VM_SHUTTING_DOWN;
 	if (state->flags & DOMAIN_PAUSED)
 		/* One that never ran is still being built. */
 		return vm_state_under(verb, state->cpu_ns == 0 ? VM_PREPARING : VM_PAUSED);
 	return vm_state_under(verb, VM_RUNNING);
 }
 
+/* The action that made the state: the one that runs, or one that ended so shortly before the
+ * hypervisor's list told of it. */
+static uint32_t
+vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+{
+	static const enum vm_state makes[VERB_MEMORY + 1] = {
+	    [VERB_START] = VM_RUNNING,	[VERB_SHUTDOWN] = VM_SHUTDOWN, [VERB_REBOOT] = VM_RUNNING,
+	    [VERB_PAUSE] = VM_PAUSED,	[VERB_UNPAUSE] = VM_RUNNING,   [VERB_DESTROY] = VM_SHUTDOWN,
+	    [VERB_SAVE] = VM_SUSPENDED, [VERB_RESTORE] = VM_RUNNING,
+	};
+
+	if (vm->action)
+		return vm->verb;
+	if (vm->done_verb > VERB_MEMORY || makes[vm->done_verb] != state ||
+	    engine->now.mono_ms - vm->done_ms > CAUSE_MS)
+		return VERB_NONE;
+	return vm->done_verb;
+}
+
 /* Why it is in its new state, as far as that is known. */
 static void
-vm_reason(const struct vm *vm, enum vm_state state, char *text, size_t size)
+vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state, char *text,
+	  size_t size)
 {
+	uint32_t cause = vm_cause(engine, vm, state);
 	uint32_t reason = vm->domain && (vm->domain->state.flags & DOMAIN_SHUTDOWN)
 			      ? vm->domain->state.reason
 			      : vm->died;
 
 	if (state == VM_CRASHED)
 		text_set(text, size, "the guest crashed");
-	else if (vm->action && vm->verb < ACTION_REAP)
-		text_format(text, size, "request %s", name_of(verb_names, (int)vm->verb));
-	else if (vm->action && vm->verb == ACTION_REPLACE)
+	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
-			    name_of(shutdown_reason_names, (int)vm->died));
+			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (cause != VERB_NONE && cause != ACTION_REAP)
+		text_format(text, size, "request %s", name_of(verb_names, (int)cause));
 	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)
 		text_set(text, size,
 			 reason == REASON_POWEROFF ? "the guest powered off"
@@ -224,10 +248,9 @@ vm_reason(const struct vm *vm, enum vm_state state, char *text, size_t size)
 static void
 vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
 {
-	enum event_type type = state == VM_CRASHED ? EVENT_VM_CRASHED
-			       : vm->kept.state == VM_CRASHED && state != VM_SHUTDOWN
-				   ? EVENT_VM_RECOVERED
-				   : EVENT_VM_STATE_CHANGED;
+	enum event_type type = state == VM_CRASHED		    ? EVENT_VM_CRASHED
+			       : vm->crashed && state == VM_RUNNING ? EVENT_VM_RECOVERED
+								    : EVENT_VM_STATE_CHANGED;
 	struct mib_event *event = engine_event(engine, type, vm);
 
 	event->state = (int32_t)state;
@@ -247,7 +270,7 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 {
 	if (state == VM_UNKNOWN || state == vm->kept.state)
 		return;
-	vm_reason(vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
+	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
 	if (state == VM_CRASHED && vm->domain)
 		vm->kept.crashes++;
 	if (vm->kept.state != VM_UNKNOWN) {
@@ -256,6 +279,8 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	} else {
 		TEXT_SET(vm->kept.change_reason, "found so");
 	}
+	if (state == VM_CRASHED || state == VM_RUNNING)
+		vm->crashed = state == VM_CRASHED;
 	vm->kept.state = state;
 	vm->unsaved = true;
 }

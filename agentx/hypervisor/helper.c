@@ -17,6 +17,7 @@
 #include "hypervisor/hv.h"
 #include "hypervisor/records.h"
 #include "hypervisor/sequence.h"
+#include "hypervisor/verbs.h"
 
 #define LOCK_WAIT_MS 10000 /* for a VM that another has, at most */
 #define VERDICT_MARGIN_MS                                                                          \

@@ -95,7 +95,8 @@ struct hv_driver {
 	 *
 	 * The helper leads a process group of its own, which is killed at the action's deadline:
 	 * what must live on (QEMU, a monitor) leaves it by setsid(2), as xl's daemons do; what must
-	 * not stays in it.
+	 * not stays in it. A child that the driver waits for also asks for SIGKILL at the
+	 * helper's death (PR_SET_PDEATHSIG), so that mend() never meets it at work.
 	 */
 	void (*act)(struct hv *hv, const struct action *action, const struct config_vm *vm,
 		    struct outcome *outcome);

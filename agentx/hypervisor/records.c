@@ -32,6 +32,7 @@ records_prepare(const char *run_dir, char *error)
 {
 	char path[PATH_MAX];
 
+	mkdir(run_dir, 0755); /* usually there already */
 	snprintf(path, sizeof(path), "%s/actions", run_dir);
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return true;

@@ -1,19 +1,26 @@
 #include "hypervisor/sequence.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "hypervisor/search.h"
+#include "hypervisor/verbs.h"
 
-#define LOOK_MIN_MS 20 /* between two looks at the states; doubles */
-#define LOOK_MAX_MS 200
-#define SETTLE_MS 10000	 /* for the states to show what the hypervisor said it did */
-#define MONITOR_MS 10000 /* for a monitor to act on a death */
-#define UNPAUSES_MAX 16	 /* pauses nest */
+#define SETTLE_MS 10000	  /* for the states to show what the hypervisor said it did */
+#define MONITOR_MS 10000  /* for a monitor to act on a death */
+#define ASKER_LOOK_MS 200 /* between two looks at what the asker says */
+#define UNPAUSES_MAX 16	  /* pauses nest */
 
 /* One action on its way. The action is that of the engine with domid and UUID as looked up. */
 struct run {
@@ -24,23 +31,6 @@ struct run {
 	bool destroyed;		   /* the guest did not end by itself */
 	struct outcome *outcome;
 };
-
-/* What a look at the states looks for. */
-struct search {
-	uint32_t domid;	     /* 0: any but Domain-0 */
-	uint32_t not_domid;  /* 0: none is left out */
-	const uint8_t *uuid; /* NULL or zero: any */
-	struct fact_domain found;
-	bool is_there, domain0;
-};
-
-enum presence { GONE, PRESENT, UNREADABLE };
-
-const struct name action_verb_names[] = {
-    {VERB_START, "start"}, {VERB_SHUTDOWN, "shutdown"}, {VERB_REBOOT, "reboot"},
-    {VERB_PAUSE, "pause"}, {VERB_UNPAUSE, "unpause"},	{VERB_DESTROY, "destroy"},
-    {VERB_SAVE, "save"},   {VERB_RESTORE, "restore"},	{VERB_MEMORY, "memory"},
-    {ACTION_REAP, "reap"}, {ACTION_REPLACE, "replace"}, {0, NULL}};
 
 static bool failed(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(const struct run *run, const char *format, ...)
@@ -75,95 +65,24 @@ say(const struct run *run, const char *format, ...)
 	run->sequence->say(text);
 }
 
-static void
-search_put(void *arg, enum message_type type, const void *fact, size_t size)
-{
-	struct search *search = arg;
-	const struct fact_domain *domain = fact;
-
-	if (type != MSG_DOMAIN || size != sizeof(*domain))
-		return;
-	search->domain0 |= domain->domid == 0;
-	if (domain->domid == 0 || (search->domid != 0 && search->domid != domain->domid) ||
-	    (search->not_domid != 0 && search->not_domid == domain->domid))
-		return;
-	if (search->uuid && !uuid_is_zero(search->uuid) && !uuid_equal(search->uuid, domain->uuid))
-		return;
-	search->found = *domain;
-	search->is_there = true;
-}
-
 static enum presence
 look(const struct run *run, struct search *search, char *error)
 {
-	struct hv_sink sink = {search_put, search};
-
-	search->is_there = search->domain0 = false;
-	if (run->sequence->driver->states(run->sequence->hv, &sink, error) != 0)
-		return UNREADABLE;
-	if (!search->domain0) {
-		text_set(error, TEXT_SIZE, "the hypervisor's list has no Domain-0");
-		return UNREADABLE;
-	}
-	return search->is_there ? PRESENT : GONE;
+	return search_look(run->sequence->driver, run->sequence->hv, search, error);
 }
 
-static bool
-is_dead(const struct fact_domain *domain)
-{
-	return domain->flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING);
-}
-
-/* What a wait waits for. */
-static bool
-when_gone(enum presence presence, const struct fact_domain *domain)
-{
-	(void)domain;
-	return presence == GONE;
-}
-
-static bool
-when_dead(enum presence presence, const struct fact_domain *domain)
-{
-	return presence == GONE || (presence == PRESENT && is_dead(domain));
-}
-
-static bool
-when_paused(enum presence presence, const struct fact_domain *domain)
-{
-	return presence == PRESENT && domain->flags & DOMAIN_PAUSED;
-}
-
-static bool
-when_awake(enum presence presence, const struct fact_domain *domain)
-{
-	return presence == PRESENT && !is_dead(domain) && !(domain->flags & DOMAIN_PAUSED);
-}
-
-typedef bool condition(enum presence presence, const struct fact_domain *domain);
-
-/* False when until_ms (or the action's deadline) passed. An unreadable list is looked at again. */
+/* False when until_ms or the action's deadline passed. */
 static bool
 wait_for(struct run *run, struct search *search, condition *met, int64_t until_ms)
 {
-	char error[TEXT_SIZE];
-	int64_t rest_ms = LOOK_MIN_MS;
+	const struct sequence *sequence = run->sequence;
 
-	if (until_ms > run->sequence->deadline_ms)
-		until_ms = run->sequence->deadline_ms;
-	for (;;) {
-		struct timespec rest = {.tv_nsec = rest_ms * 1000000L};
-		enum presence presence = look(run, search, error);
-
-		if (met(presence, &search->found)) {
-			run->domain = search->found;
-			return true;
-		}
-		if (clock_mono_ms() + rest_ms > until_ms)
-			return false;
-		nanosleep(&rest, NULL);
-		rest_ms = rest_ms * 2 < LOOK_MAX_MS ? rest_ms * 2 : LOOK_MAX_MS;
-	}
+	if (until_ms > sequence->deadline_ms)
+		until_ms = sequence->deadline_ms;
+	if (!search_wait(sequence->driver, sequence->hv, search, met, until_ms))
+		return false;
+	run->domain = search->found;
+	return true;
 }
 
 static struct search
@@ -230,6 +149,8 @@ find_domain(struct run *run, struct search *search, char *error)
 	if (presence != GONE || !*run->action.name)
 		return presence == PRESENT;
 	rc = sequence->driver->find(sequence->hv, run->action.name, &search->domid, error);
+	if (rc >= 0)
+		*error = '\0';
 	if (rc <= 0 || search->domid == 0)
 		return false;
 	search->uuid = NULL;
@@ -275,7 +196,7 @@ locate_alive(struct run *run)
 {
 	if (!locate_or_fail(run))
 		return false;
-	if (is_dead(&run->domain))
+	if (domain_is_dead(&run->domain))
 		return failed(run, "domain %u is shut down already", run->action.domid);
 	return true;
 }
@@ -345,7 +266,7 @@ none_lives(struct run *run)
 	}
 	if (presence == UNREADABLE)
 		return failed(run, "not begun: %s", error);
-	if (presence == PRESENT && is_dead(&search.found))
+	if (presence == PRESENT && domain_is_dead(&search.found))
 		return failed(run,
 			      "its dead domain %u still stands: reap it first, or ask for replace",
 			      search.found.domid);
@@ -408,26 +329,82 @@ run_restore(struct run *run)
 	return create(run, VERB_RESTORE);
 }
 
+/* The asking itself, in a process of its own: libxl waits up to a minute for the guest's answer,
+ * and what counts here is the time that the configuration gives. Returns the end to read the
+ * outcome from, or -1. */
+static int
+asker_start(const struct run *run, enum verb verb, pid_t *pid)
+{
+	const struct sequence *sequence = run->sequence;
+	struct outcome outcome = {.state = REQUEST_UNDECIDED};
+	struct action action = run->action;
+	int ends[2];
+	struct hv *hv;
+
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	*pid = fork();
+	if (*pid != 0) {
+		close(ends[1]);
+		if (*pid < 0)
+			close(ends[0]);
+		return *pid < 0 ? -1 : ends[0];
+	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	action.verb = verb;
+	hv = sequence->driver->open(sequence->config, outcome.error);
+	if (hv)
+		sequence->driver->act(hv, &action, run->vm, &outcome);
+	_exit(write(ends[1], &outcome, sizeof(outcome)) == sizeof(outcome) ? 0 : 1);
+}
+
+/* The domain died in time; else false, with the asker's error where it has one. */
+static bool
+asker_wait(struct run *run, int fd)
+{
+	int64_t until_ms = clock_mono_ms() + run->sequence->config->shutdown_ms;
+	struct outcome told = {.state = REQUEST_UNDECIDED};
+
+	while (clock_mono_ms() < until_ms) {
+		if (wait_domain(run, when_dead, ASKER_LOOK_MS))
+			return true;
+		if (told.state == REQUEST_UNDECIDED &&
+		    read(fd, &told, sizeof(told)) == sizeof(told) && told.state == REQUEST_FAILED)
+			return failed(run, "%s", told.error);
+	}
+	return failed(run, "the guest did not end within %g s, and is left running",
+		      run->sequence->config->shutdown_ms / 1000.0);
+}
+
 static bool
 ask_guest(struct run *run, enum verb verb)
 {
 	const struct config *config = run->sequence->config;
+	pid_t asker;
+	bool died;
+	int fd;
 
 	if (run->domain.flags & DOMAIN_PAUSED)
 		return failed(run, "it is paused and cannot hear: unpause it first");
-	if (!step(run, verb))
-		return false;
-	say(run, "VM %s: waiting up to %g s for the guest", run->action.name,
-	    config->shutdown_ms / 1000.0);
-	if (wait_domain(run, when_dead, config->shutdown_ms))
+	say(run, "VM %s: %s: waiting up to %g s for the guest", run->action.name,
+	    name_of(verb_names, verb), config->shutdown_ms / 1000.0);
+	fd = asker_start(run, verb, &asker);
+	if (fd < 0)
+		return failed(run, "cannot ask the guest: %s", strerror(errno));
+	died = asker_wait(run, fd);
+	kill(asker, SIGKILL);
+	waitpid(asker, NULL, 0);
+	close(fd);
+	if (died) {
+		run->outcome->state = REQUEST_SUCCEEDED;
 		return true;
+	}
 	if (config->shutdown_destroys && (verb == VERB_SHUTDOWN || run->vm)) {
 		say(run, "VM %s: the guest does not end", run->action.name);
 		run->destroyed = true;
 		return step_until(run, VERB_DESTROY, when_gone);
 	}
-	return failed(run, "the guest did not end within %g s, and is left running",
-		      config->shutdown_ms / 1000.0);
+	return false;
 }
 
 /* The dead domain goes: by its monitor, which gets its time, else by us. */
@@ -453,7 +430,7 @@ run_shutdown(struct run *run)
 	if (!locate_or_fail(run))
 		return false;
 	has_monitor = monitored(run);
-	if (!is_dead(&run->domain) && !ask_guest(run, VERB_SHUTDOWN))
+	if (!domain_is_dead(&run->domain) && !ask_guest(run, VERB_SHUTDOWN))
 		return false;
 	return clear_dead(run, has_monitor);
 }
@@ -520,81 +497,15 @@ run_replace(struct run *run)
 
 static const struct {
 	uint32_t verb;
-	bool needs_file, waits_for_guest;
 	bool (*run)(struct run *run);
 } sequences[] = {
-    {VERB_START, true, false, run_start},	{VERB_SHUTDOWN, false, true, run_shutdown},
-    {VERB_REBOOT, false, true, run_reboot},	{VERB_PAUSE, false, false, run_pause},
-    {VERB_UNPAUSE, false, false, run_unpause},	{VERB_DESTROY, false, false, run_destroy},
-    {VERB_SAVE, false, false, run_save},	{VERB_RESTORE, true, false, run_restore},
-    {VERB_MEMORY, false, false, run_memory},	{ACTION_REAP, false, false, run_reap},
-    {ACTION_REPLACE, true, false, run_replace},
+    {VERB_START, run_start}, {VERB_SHUTDOWN, run_shutdown}, {VERB_REBOOT, run_reboot},
+    {VERB_PAUSE, run_pause}, {VERB_UNPAUSE, run_unpause},   {VERB_DESTROY, run_destroy},
+    {VERB_SAVE, run_save},   {VERB_RESTORE, run_restore},   {VERB_MEMORY, run_memory},
+    {ACTION_REAP, run_reap}, {ACTION_REPLACE, run_replace},
 };
 
 #define SEQUENCES (sizeof(sequences) / sizeof(sequences[0]))
-
-static size_t
-sequence_of(uint32_t verb)
-{
-	size_t i = 0;
-
-	while (i < SEQUENCES && sequences[i].verb != verb)
-		i++;
-	return i;
-}
-
-const struct config_vm *
-action_vm(const struct config *config, const struct action *action)
-{
-	const struct config_vm *vm = *action->name ? config_find_vm(config, action->name) : NULL;
-
-	if (vm && strcmp(vm->name, action->name) == 0)
-		return vm;
-	return uuid_is_zero(action->uuid) ? NULL : config_find_uuid(config, action->uuid);
-}
-
-static bool
-name_is_clean(const char name[VM_NAME_SIZE])
-{
-	char clean[VM_NAME_SIZE];
-
-	if (!memchr(name, 0, VM_NAME_SIZE))
-		return false;
-	TEXT_SET(clean, name);
-	return strcmp(clean, name) == 0;
-}
-
-bool
-action_check(const struct config *config, const struct action *action, char *error)
-{
-	size_t i = sequence_of(action->verb);
-
-	*error = '\0';
-	if (i == SEQUENCES)
-		text_format(error, TEXT_SIZE, "%u is no verb", action->verb);
-	else if (!name_is_clean(action->name))
-		text_set(error, TEXT_SIZE, "the VM's name is no name");
-	else if (!*action->name && uuid_is_zero(action->uuid))
-		text_set(error, TEXT_SIZE, "it names no VM");
-	else if (sequences[i].needs_file && !action_vm(config, action))
-		text_format(error, TEXT_SIZE,
-			    "%s is not in the configuration: only such a VM can be %s",
-			    *action->name ? action->name : "it", "started");
-	else if (action->verb == VERB_MEMORY &&
-		 (action->number < HV_MEMORY_FLOOR_MIB || action->number > HV_MEMORY_CEILING_MIB))
-		text_format(error, TEXT_SIZE, "memory must be %d to %d MiB", HV_MEMORY_FLOOR_MIB,
-			    HV_MEMORY_CEILING_MIB);
-	return !*error;
-}
-
-uint32_t
-action_deadline_ms(const struct config *config, uint32_t verb)
-{
-	size_t i = sequence_of(verb);
-	bool waits = i < SEQUENCES && sequences[i].waits_for_guest;
-
-	return config->action_ms + (waits ? config->shutdown_ms : 0);
-}
 
 void
 sequence_run(const struct sequence *sequence, const struct action *action, struct outcome *outcome)
@@ -603,8 +514,10 @@ sequence_run(const struct sequence *sequence, const struct action *action, struc
 			  .action = *action,
 			  .outcome = outcome,
 			  .vm = action_vm(sequence->config, action)};
-	size_t i = sequence_of(action->verb);
+	size_t i = 0;
 
+	while (i < SEQUENCES && sequences[i].verb != action->verb)
+		i++;
 	outcome->state = REQUEST_FAILED;
 	if (i < SEQUENCES && sequences[i].run(&run))
 		outcome->state = REQUEST_SUCCEEDED;

@@ -18,8 +18,6 @@
 
 #include "hypervisor/hv.h"
 
-#define ACTION_DEADLINE_MAX_MS (24 * 3600 * 1000u)
-
 struct sequence {
 	const struct hv_driver *driver;
 	struct hv *hv;
@@ -28,19 +26,7 @@ struct sequence {
 	void (*say)(const char *text); /* each step, for a person; may be NULL */
 };
 
-/* Verbs with enum action_extra, as a person types them. */
-extern const struct name action_verb_names[];
-
-/* The configuration's entry of the VM that action means: by name, else by UUID; or NULL. */
-const struct config_vm *action_vm(const struct config *config, const struct action *action);
-
-/* Whether the action is one that may be tried: verb, VM, number. False with error. */
-bool action_check(const struct config *config, const struct action *action, char *error);
-
-/* What an action of this verb may take, where nobody says. */
-uint32_t action_deadline_ms(const struct config *config, uint32_t verb);
-
-/* Carries out a checked action; fills outcome but id and journal. */
+/* Carries out an action that action_check() found good; fills outcome but id and journal. */
 void sequence_run(const struct sequence *sequence, const struct action *action,
 		  struct outcome *outcome);
 

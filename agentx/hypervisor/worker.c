@@ -60,33 +60,45 @@ worker_put(void *arg, enum message_type type, const void *fact, size_t size)
 }
 
 static void
-worker_say(struct worker *worker, int type, const void *body, size_t size)
+worker_say(struct worker *worker, int type, uint32_t detail, const void *body, size_t size)
 {
 	if (worker->message.size > 0)
 		worker_send(worker);
 	worker->message.type = (uint16_t)type;
-	worker->message.detail = 0;
+	worker->message.detail = detail;
 	worker->message.size = (uint16_t)size;
 	if (size > 0)
 		memcpy(worker->message.body, body, size);
 	worker_send(worker);
 }
 
-/* The host's storage paths. One that cannot be read is known 0, and no failure of the pass. */
 static void
-put_pools(struct worker *worker)
+put_pool(struct worker *worker, size_t i, bool left_out)
 {
-	for (size_t i = 0; i < worker->config->pools_count; i++) {
-		struct fact_pool pool = {.index = (uint32_t)i + 1};
-		struct statvfs fs;
+	const char *path = worker->config->pools[i];
+	struct fact_pool pool = {.index = (uint32_t)i + 1};
+	struct statvfs fs;
 
-		TEXT_SET(pool.path, worker->config->pools[i]);
-		if (statvfs(worker->config->pools[i], &fs) == 0) {
-			pool.known = 1;
-			pool.size_mib = (uint64_t)fs.f_blocks * fs.f_frsize >> 20;
-			pool.free_mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
-		}
-		worker_put(worker, MSG_POOL, &pool, sizeof(pool));
+	TEXT_SET(pool.path, path);
+	if (!left_out && statvfs(path, &fs) == 0) {
+		pool.known = 1;
+		pool.size_mib = (uint64_t)fs.f_blocks * fs.f_frsize >> 20;
+		pool.free_mib = (uint64_t)fs.f_bavail * fs.f_frsize >> 20;
+	}
+	worker_put(worker, MSG_POOL, &pool, sizeof(pool));
+}
+
+/* The host's storage paths. One that cannot be read is known 0, and no failure of the pass; which
+ * one is asked is said before, as a network's may never answer. */
+static void
+put_pools(struct worker *worker, uint64_t left_out)
+{
+	for (size_t i = 0; i < worker->config->pools_count && i < WORKER_POOLS; i++) {
+		bool out = left_out >> i & 1;
+
+		if (!out)
+			worker_say(worker, WORKER_POOL, (uint32_t)i, NULL, 0);
+		put_pool(worker, i, out);
 	}
 }
 
@@ -99,7 +111,7 @@ worker_open(struct worker *worker, char *error)
 }
 
 static bool
-worker_pass(struct worker *worker, char *error)
+worker_pass(struct worker *worker, const struct worker_go *go, char *error)
 {
 	struct hv_sink sink = {worker_put, worker};
 	int rc;
@@ -114,33 +126,37 @@ worker_pass(struct worker *worker, char *error)
 		worker->driver->close(worker->hv);
 		worker->hv = NULL;
 	} else if (worker->kind == WORKER_FIGURES) {
-		put_pools(worker);
+		put_pools(worker, go->pools_left_out);
 	}
 	return rc == 0;
 }
 
 static void
-worker_sample(struct worker *worker, bool urgent)
+worker_sample(struct worker *worker, const struct worker_go *go)
 {
-	struct fact_sample sample = {.urgent = urgent,
+	struct fact_sample sample = {.urgent = go->urgent,
 				     .kind = worker->kind == WORKER_STATES ? SAMPLE_STATES
 									   : SAMPLE_FIGURES};
 	int64_t begin_us = mono_us();
 
-	sample.ok = worker_pass(worker, sample.error);
+	sample.ok = worker_pass(worker, go, sample.error);
 	sample.duration_us = (uint32_t)(mono_us() - begin_us);
 	sample.mono_ms = clock_mono_ms();
-	worker_say(worker, MSG_SAMPLE, &sample, sizeof(sample));
+	worker_say(worker, MSG_SAMPLE, 0, &sample, sizeof(sample));
 }
 
 static void
 sample_loop(struct worker *worker)
 {
-	struct message go;
+	struct message message;
+	struct worker_go go;
 
-	while (recv(worker->fd, &go, sizeof(go), 0) > 0)
-		if (go.type == WORKER_GO)
-			worker_sample(worker, go.detail != 0);
+	while (recv(worker->fd, &message, sizeof(message), 0) > 0) {
+		if (message.type != WORKER_GO || message.size != sizeof(go))
+			continue;
+		memcpy(&go, message.body, sizeof(go));
+		worker_sample(worker, &go);
+	}
 }
 
 static void
@@ -150,8 +166,8 @@ watch_loop(struct worker *worker)
 
 	if (worker_open(worker, error))
 		while (worker->driver->watch(worker->hv, error) == 0)
-			worker_say(worker, WORKER_CHANGED, NULL, 0);
-	worker_say(worker, WORKER_ERROR, error, sizeof(error));
+			worker_say(worker, WORKER_CHANGED, 0, NULL, 0);
+	worker_say(worker, WORKER_ERROR, 0, error, sizeof(error));
 }
 
 static const struct {

@@ -25,9 +25,18 @@ struct facts;
 enum worker_kind { WORKER_STATES, WORKER_FIGURES, WORKER_WATCH, WORKER_COUNT };
 
 enum worker_message {
-	WORKER_GO = 1000, /* to the worker; detail: 1 for an urgent pass */
+	WORKER_GO = 1000, /* to the worker; body: struct worker_go */
+	WORKER_POOL,	  /* from figures; detail: position of the storage path that it now asks */
 	WORKER_CHANGED,	  /* from the watch */
 	WORKER_ERROR,	  /* body: text; the watch ends after it */
+};
+
+#define WORKER_POOLS 64 /* storage paths at most, as config.h */
+
+struct worker_go {
+	uint64_t pools_left_out; /* a bit each: paths that did not answer */
+	uint32_t urgent;
+	uint32_t spare;
 };
 
 /* The body of a worker: runs until fd's other end is gone; ends the (forked) process. */

@@ -19,6 +19,7 @@
 #define BACKOFF_MIN_MS 100 /* from a worker's death to its next life; doubles */
 #define BACKOFF_MAX_MS 10000
 #define LOOK_GAP_MIN_MS 10 /* rest between two urgent passes, at least */
+#define POOL_OUT_MS 600000 /* a storage path that hangs is left out for */
 
 /* One worker as this process sees it. pid stays set until the killed one was reaped: a second one
  * beside one that cannot die would only pile up. */
@@ -31,6 +32,7 @@ struct watched {
 	int64_t born_ms;
 	unsigned failures; /* failed passes and deaths since it last did its work */
 	bool runs, urgent; /* a pass, and which */
+	bool renewed;	   /* killed only to be started anew */
 	bool wants_regular, wants_urgent;
 };
 
@@ -41,6 +43,9 @@ struct workers {
 	struct facts *facts;
 	struct workers_handlers handlers;
 	struct event *tick, *look;
+	int pool;	      /* position of the storage path that is being asked; -1: none */
+	uint64_t pools_out;   /* those that did not answer, for a while */
+	int64_t pools_out_ms; /* until when */
 	bool resting; /* an urgent pass has just been; the next one waits for the timer look */
 	struct watched watched[WORKER_COUNT];
 };
@@ -85,15 +90,6 @@ pass_failed(struct watched *watched, const char *error)
 	workers->handlers.news(workers->handlers.arg);
 }
 
-/* Ends the pass that runs without a word: it will be made again. */
-static void
-pass_drop(struct watched *watched)
-{
-	watched->runs = false;
-	event_del(watched->late);
-	watched->wants_regular = watched->kind != WORKER_WATCH;
-}
-
 static void
 watched_kill(struct watched *watched)
 {
@@ -102,31 +98,74 @@ watched_kill(struct watched *watched)
 		kill(watched->pid, SIGKILL);
 }
 
+/* No fault of the worker's: its pass is made again, by another. */
+static void
+watched_renew(struct watched *watched)
+{
+	watched->runs = false;
+	event_del(watched->late);
+	watched->wants_regular = watched->kind != WORKER_WATCH;
+	watched->renewed = watched->pid > 0;
+	watched_kill(watched);
+}
+
+/* The driver had answered: only the storage path hangs, and the pass is made again without it. */
+static void
+pool_late(struct watched *watched)
+{
+	struct workers *workers = watched->workers;
+
+	log_warn("storage %s does not answer, and is left out for %d min",
+		 workers->config->pools[workers->pool], POOL_OUT_MS / 60000);
+	workers->pools_out |= UINT64_C(1) << workers->pool;
+	workers->pools_out_ms = clock_mono_ms() + POOL_OUT_MS;
+	watched_renew(watched);
+}
+
 static void
 pass_late(evutil_socket_t fd, short what, void *arg)
 {
 	struct watched *watched = arg;
-	uint32_t silence_ms = watched->workers->config->silence_ms;
+	struct workers *workers = watched->workers;
 	char error[TEXT_SIZE];
 
 	(void)fd, (void)what;
-	TEXT_FORMAT(error, "the hypervisor did not answer within %g s (%s)", silence_ms / 1000.0,
-		    worker_kind_names[watched->kind]);
+	if (watched->kind == WORKER_FIGURES && workers->pool >= 0) {
+		pool_late(watched);
+		return;
+	}
+	TEXT_FORMAT(error, "the hypervisor did not answer within %g s (%s)",
+		    workers->config->silence_ms / 1000.0, worker_kind_names[watched->kind]);
 	if (watched->failures == 0)
 		log_warn("%s; that worker is started anew", error);
 	watched_kill(watched);
 	pass_failed(watched, error);
 }
 
+static bool
+pass_send(struct watched *watched, bool urgent)
+{
+	struct workers *workers = watched->workers;
+	struct message message = {.type = WORKER_GO, .size = sizeof(struct worker_go)};
+	struct worker_go go = {.urgent = urgent};
+
+	if (clock_mono_ms() >= workers->pools_out_ms)
+		workers->pools_out = 0;
+	go.pools_left_out = workers->pools_out;
+	memcpy(message.body, &go, sizeof(go));
+	return send(watched->fd, &message, MESSAGE_HEAD + sizeof(go),
+		    MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
 static void
 pass_start(struct watched *watched, bool urgent)
 {
-	struct message go = {.type = WORKER_GO, .detail = urgent};
-
-	if (send(watched->fd, &go, MESSAGE_HEAD, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+	if (!pass_send(watched, urgent)) {
 		watched_kill(watched);
 		return;
 	}
+	if (watched->kind == WORKER_FIGURES)
+		watched->workers->pool = -1;
 	watched->runs = true;
 	watched->urgent = urgent;
 	if (urgent)
@@ -208,6 +247,10 @@ sampler_message(struct watched *watched, const struct message *message)
 
 	if (!watched->runs)
 		return false;
+	if (message->type == WORKER_POOL) {
+		watched->workers->pool = (int)message->detail;
+		return message->detail < watched->workers->config->pools_count;
+	}
 	if (message->type != MSG_SAMPLE)
 		return facts_put(watched->workers->facts, kind, message->type, message->body,
 				 message->size);
@@ -326,6 +369,11 @@ watched_died(struct watched *watched, int status)
 	char error[TEXT_SIZE];
 
 	watched->pid = 0;
+	if (watched->renewed) {
+		watched->renewed = false;
+		watched_start(watched);
+		return;
+	}
 	if (WIFSIGNALED(status))
 		TEXT_FORMAT(error, "the %s worker was killed by signal %d",
 			    worker_kind_names[watched->kind], WTERMSIG(status));
@@ -363,7 +411,7 @@ workers_tick(evutil_socket_t fd, short what, void *arg)
 	for (enum worker_kind kind = WORKER_STATES; kind <= WORKER_FIGURES; kind++) {
 		struct watched *watched = &workers->watched[kind];
 
-		watched->wants_regular = !watched->runs || watched->urgent;
+		watched->wants_regular = !watched->runs || watched->urgent; /* else it is on */
 		watched_serve(watched);
 	}
 }
@@ -427,10 +475,10 @@ workers_configure(struct workers *workers, const struct config *config)
 		same = strcmp(old->pools[i], config->pools[i]) == 0;
 	workers->config = config;
 	workers_set_interval(workers);
-	for (size_t i = 0; !same && i < WORKER_COUNT; i++) {
-		pass_drop(&workers->watched[i]);
-		watched_kill(&workers->watched[i]);
-	}
+	if (!same)
+		workers->pools_out = 0;
+	for (size_t i = 0; !same && i < WORKER_COUNT; i++)
+		watched_renew(&workers->watched[i]);
 }
 
 void

@@ -149,6 +149,10 @@ struct xen_device_name {
 };
 bool xen_parse_device(const char *text, struct xen_device_name *name);
 
+/* What is behind a disk, in its backend's params: "/dev/vg/web1", or "aio:/var/lib/web1.img", where
+ * the format goes. Points into params. */
+const char *xen_parse_params(const char *params);
+
 /* Why xl failed: the line of its output that says so best, without file names, line numbers and
  * domids of libxl; "" where there is none. */
 void xen_parse_complaint(const char *output, char *error);
@@ -156,7 +160,8 @@ void xen_parse_complaint(const char *output, char *error);
 /* The domid that xl's log (its end) says process pid waits for; 0: none. */
 uint32_t xen_parse_waiting(const char *log, long pid);
 
-/* The VM's name in the path of xl's log, ".../xl-web1.log", ".../xl-web1.log.2"; false: no such. */
+/* The VM's name in the path of xl's log: ".../xl-web1.log", ".../xl-web1.log.2" once rotated,
+ * ".../xl-web1.log (deleted)"; false: no such path. */
 bool xen_parse_log_name(const char *path, char name[VM_NAME_SIZE]);
 
 /* One line of /proc/net/dev; false: a heading, or no such line. */

@@ -86,6 +86,14 @@ xen_parse_device(const char *text, struct xen_device_name *name)
 	return domid <= UINT32_MAX && device <= UINT32_MAX;
 }
 
+const char *
+xen_parse_params(const char *params)
+{
+	size_t format = strspn(params, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+	return format && !strncmp(params + format, ":/", 2) ? params + format + 1 : params;
+}
+
 /* What libxl and libxc put before the words that matter. */
 static const char *const complaint_heads[] = {"libxl: ", "xl: ", "xc: ", "error: ", "panic: "};
 
@@ -205,7 +213,7 @@ xen_parse_log_name(const char *path, char name[VM_NAME_SIZE])
 	/* a name may hold ".log" itself: the last one ends it */
 	for (const char *next = end; (next = strstr(next + 1, ".log"));)
 		end = next;
-	if (end - file - 4 >= VM_NAME_SIZE || (end[4] && end[4] != '.'))
+	if (end - file - 4 >= VM_NAME_SIZE || !strchr(". ", end[4]))
 		return false;
 	snprintf(text, sizeof(text), "%.*s", (int)(end - file - 4), file + 4);
 	text_set(name, VM_NAME_SIZE, text);

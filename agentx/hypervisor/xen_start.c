@@ -47,9 +47,14 @@ read_demand(struct hv *hv, const char *path, uint64_t *kib, struct outcome *outc
 		fclose(to);
 	*kib = mib > 0 ? (uint64_t)mib * 1024 : 0;
 	if (r) {
+		char why[TEXT_SIZE] = "";
+
 		if (report)
-			xen_parse_complaint(report, hv->logger.complaint);
-		xen_fail(hv, outcome, "%s: %s", path, strerror(r));
+			xen_parse_complaint(report, why); /* with the file's name and line */
+		if (*why)
+			xen_fail(hv, outcome, "%s", why);
+		else
+			xen_fail(hv, outcome, "%s: %s", path, strerror(r));
 	}
 	free(report);
 	return r == 0;
@@ -317,6 +322,21 @@ settle_save(struct hv *hv, const struct action *action, bool whole, int wait_ms,
 	}
 }
 
+/* xl would make the file readable for all, and it holds the guest's memory. */
+static bool
+make_part(struct hv *hv, const char *part, struct outcome *outcome)
+{
+	int fd;
+
+	unlink(part);
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		xen_fail(hv, outcome, "%s: %s", part, strerror(errno));
+	else
+		close(fd);
+	return fd >= 0;
+}
+
 void
 xen_save(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	 struct outcome *outcome)
@@ -325,9 +345,9 @@ xen_save(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	int status;
 
 	(void)vm;
-	if (!has_space(hv, action, outcome))
-		return;
 	state_path(hv, action, ".save.part", part);
+	if (!has_space(hv, action, outcome) || !make_part(hv, part, outcome))
+		return;
 	snprintf(domid, sizeof(domid), "%" PRIu32, action->domid);
 	status = xen_xl((const char *[]){"save", domid, part, NULL}, error);
 	if (status)
@@ -364,7 +384,8 @@ xen_restore(struct hv *hv, const struct action *action, const struct config_vm *
 
 /*
  * A start or a restore was cut off. A domain that was never unpaused (it has had no CPU time, and
- * stands paused) is half built: it goes. One that runs is what was asked for.
+ * stands paused) is half built: it goes, unless a monitor shows that a person made it. One that
+ * runs is what was asked for.
  */
 void
 xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome)
@@ -379,7 +400,7 @@ xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome
 		return;
 	}
 	found = xen_info(hv, domid, &info);
-	half = found == 1 && info.paused && info.cpu_time == 0;
+	half = found == 1 && info.paused && info.cpu_time == 0 && hv_xen.monitored(hv, domid) != 1;
 	libxl_dominfo_dispose(&info);
 	if (!half) {
 		outcome->domid = domid;

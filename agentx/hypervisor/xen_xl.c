@@ -39,7 +39,8 @@ static void __attribute__((noreturn)) child(const char *const *words, int output
 		_exit(EXIT_NOT_RUN);
 	/* what Xen's libraries opened is not all close-on-exec */
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	execvpe("xl", argv, environment);
+	environ = (char **)environment;
+	execvp("xl", argv);
 	dprintf(2, "xl cannot be run: %s. Is xen-utils installed?\n", strerror(errno));
 	_exit(EXIT_NOT_RUN);
 }

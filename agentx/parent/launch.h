@@ -11,13 +11,14 @@
 
 /* Who a process is to run as. */
 struct identity {
-	bool switches; /* false: as the caller, who is not root */
+	bool switches; /* false: as the caller */
 	uid_t uid;
 	gid_t gid;
 	char user[64];
 };
 
-/* As root: looks up user, who must not be root; false, after a log line, where there is none. */
+/* As root: looks up user, false, after a log line, where there is none. Others run all as they are,
+ * as root does that names root. */
 bool identity_find(struct identity *identity, const char *user);
 
 struct launch {
@@ -30,7 +31,8 @@ struct launch {
 /* The new process's id, or -1 after a log line. */
 pid_t launch(const struct launch *how);
 
-/* Makes sure that descriptors 0, 1 and 2 are open, so that nothing else ever gets their numbers. */
+/* At the very start: makes sure that descriptors 0, 1 and 2 are open, so that nothing else ever
+ * gets their numbers, and closes all others that the caller left open. */
 void launch_prepare(void);
 
 #endif

@@ -443,6 +443,7 @@ make_children(void)
 	for (size_t role = ROLE_HYPERVISOR; role < ROLE_COUNT; role++)
 		if (!child_start(child_of(role)))
 			set_timer(child_of(role)->again, backoff_ms(++child_of(role)->failures));
+	tell_restarts(); /* none: by this the engine knows that the agent started */
 }
 
 int

@@ -6,6 +6,8 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 
+#define REPEAT_MS 10000 /* a request that is equal to its VM's last one joins it so long */
+
 /*
  * A row that the SET is about: its variables gathered, with the numbers of those that set them. Of
  * a VM: verb and memory. Of a request: all.
@@ -27,8 +29,7 @@ struct check {
 	struct draft *drafts;
 	size_t count;
 	struct wishes *wishes;
-	size_t added; /* rows that the wishes add to lxRequestTable */
-	long at;      /* to blame for the error */
+	long at; /* to blame for the error */
 };
 
 /* States in which a verb makes sense; an unknown state allows all. */
@@ -65,7 +66,7 @@ value_verb(const netsnmp_variable_list *variable)
 static bool
 value_memory(const netsnmp_variable_list *variable)
 {
-	return (unsigned long)*variable->val.integer >= CHECK_MEMORY_MIN;
+	return (unsigned long)*variable->val.integer >= MEMORY_FLOOR_MIB;
 }
 
 static bool
@@ -201,6 +202,12 @@ check_variable(struct check *check, const netsnmp_variable_list *variable, long 
 	return SNMP_ERR_NOERROR;
 }
 
+static bool
+is_open(const struct mib_request *request)
+{
+	return request->state == REQUEST_QUEUED || request->state == REQUEST_RUNNING;
+}
+
 static const struct mib_vm *
 vm_at(const struct check *check, uint32_t index)
 {
@@ -234,26 +241,42 @@ wish_add(struct wishes *wishes, const struct wish *wish)
 }
 
 /*
- * Whether the VM's last request was the same and is not over, or not for long: then the engine
- * joins the two, and the state that the first one made is no reason to refuse the second.
+ * Whether the VM's last request was the same and is not over, or young: then the engine joins the
+ * two, and the state that the first one made is no reason to refuse the second.
  */
 static bool
-is_repeat(const struct check *check, const struct mib_vm *vm, uint32_t verb, uint32_t number)
+is_repeat(const struct check *check, uint32_t vm, uint32_t verb, uint32_t number)
 {
 	const struct rowset *requests = &check->rows->sets[KIND_REQUEST];
-	int64_t since_ms = check->wall_ms - CHECK_REPEAT_MS;
+	const struct mib_request *last = NULL;
 
 	for (size_t i = 0; i < requests->count; i++) {
 		const struct mib_request *request = rowset_at(requests, i);
 
-		if (request->vm_index != vm->index || (uint32_t)request->verb != verb ||
-		    (verb == VERB_MEMORY && request->number != number))
-			continue;
-		if (request->state == REQUEST_QUEUED || request->state == REQUEST_RUNNING ||
-		    request->accepted >= since_ms || request->ended >= since_ms)
-			return true;
+		if (request->vm_index == vm && (!last || request->accepted >= last->accepted))
+			last = request;
 	}
-	return false;
+	return last && (uint32_t)last->verb == verb && last->number == number &&
+	       (is_open(last) || check->wall_ms - last->accepted < REPEAT_MS);
+}
+
+/* Room for one more request of the VM. */
+static bool
+has_room(const struct check *check, uint32_t vm)
+{
+	const struct rowset *requests = &check->rows->sets[KIND_REQUEST];
+	size_t added = 0, open = 0;
+
+	for (size_t i = 0; i < check->wishes->count; i++) {
+		added += check->wishes->list[i].hold.verb != VERB_NONE;
+		open += check->wishes->list[i].hold.vm == vm;
+	}
+	for (size_t i = 0; i < requests->count; i++) {
+		const struct mib_request *request = rowset_at(requests, i);
+
+		open += request->vm_index == vm && is_open(request);
+	}
+	return requests->count + added < REQUESTS_MAX && open < REQUESTS_PER_VM;
 }
 
 /* A request of a verb to a VM; at_number: the variable with the number, where there is one. */
@@ -261,22 +284,21 @@ static int
 check_verb(struct check *check, const struct draft *draft, const struct mib_vm *vm, uint32_t verb,
 	   uint32_t number, long at, long at_number)
 {
-	bool repeat = draft->kind == KIND_VM && is_repeat(check, vm, verb, number);
+	bool repeat = draft->kind == KIND_VM && is_repeat(check, vm->index, verb, number);
 	struct wish wish = {.hold = {.verb = verb, .vm = vm->index, .number = number}, .at = at};
 
 	check->at = at_number;
 	if (verb == VERB_MEMORY &&
-	    (number < CHECK_MEMORY_MIN ||
+	    (number < MEMORY_FLOOR_MIB ||
 	     (!(vm->absent >> mib_vm_BIT_memory_max_mib & 1) && number > vm->memory_max_mib)))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	check->at = at;
 	if (vm->state != VM_UNKNOWN && !repeat && !(verb_states[verb] & IN(vm->state)))
 		return SNMP_ERR_INCONSISTENTVALUE;
-	check->added += !repeat;
-	if (check->rows->sets[KIND_REQUEST].count + check->added > CHECK_ROWS_MAX && !repeat)
+	if (!repeat && !has_room(check, vm->index))
 		return SNMP_ERR_RESOURCEUNAVAILABLE;
 	memcpy(wish.hold.id, draft->id, sizeof(wish.hold.id));
-	memcpy(wish.hold.target, draft->target, sizeof(wish.hold.target));
+	memcpy(wish.hold.vm_text, draft->target, sizeof(wish.hold.vm_text));
 	wish_add(check->wishes, &wish);
 	return SNMP_ERR_NOERROR;
 }
@@ -314,9 +336,8 @@ check_same(struct check *check, const struct draft *draft, const struct mib_requ
 {
 	static const enum part parts[] = {PART_VM, PART_VERB, PART_NUMBER};
 	bool create = draft->number[PART_STATUS] == ROW_CREATE_AND_GO;
-	const struct mib_vm *vm = vm_named(check, draft->target);
 	bool same[PART_COUNT] = {
-	    [PART_VM] = strcmp(draft->target, row->vm) == 0 || (vm && vm->index == row->vm_index),
+	    [PART_VM] = strcmp(draft->target, row->vm) == 0,
 	    [PART_VERB] = draft->number[PART_VERB] == (uint32_t)row->verb,
 	    [PART_NUMBER] = draft->number[PART_NUMBER] == row->number,
 	};
@@ -413,4 +434,12 @@ wishes_clear(struct wishes *wishes)
 {
 	free(wishes->list);
 	*wishes = (struct wishes){0};
+}
+
+void
+wishes_move(struct wishes *to, struct wishes *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		wish_add(to, &from->list[i]);
+	wishes_clear(from);
 }

@@ -8,10 +8,6 @@
 #include "mib/table.h"
 #include "snmp/agentx.h"
 
-#define CHECK_ROWS_MAX 1000   /* of lxRequestTable, whoever made them */
-#define CHECK_MEMORY_MIN 32   /* MiB; below it a guest dies */
-#define CHECK_REPEAT_MS 10000 /* a request that is equal to the VM's last one joins it so long */
-
 /* A request to the engine. */
 struct wish {
 	struct hold hold;
@@ -31,5 +27,8 @@ struct wishes {
 int check_set(const struct mib_rows *rows, const netsnmp_variable_list *variables, int64_t wall_ms,
 	      struct wishes *wishes, long *at);
 void wishes_clear(struct wishes *wishes);
+
+/* Appends all of from, which is then empty. */
+void wishes_move(struct wishes *to, struct wishes *from);
 
 #endif

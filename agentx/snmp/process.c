@@ -166,6 +166,7 @@ agent_peer(void *arg, enum role role, int fd)
 	if (role != ROLE_ENGINE)
 		fatal("%s is no peer of this process", name_of(role_names, role));
 	channel_attach(agent.engine, fd);
+	set_tell_again(agent.set);
 }
 
 static void

@@ -1,6 +1,6 @@
 #include "snmp/session.h"
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mib/objects.h"
+#include "snmp/link.h"
 
 #define RETRY_MS 200	/* between two attempts to reach snmpd */
 #define REFUSED_MS 5000 /* after snmpd refused us, which a person has to mend */
@@ -30,9 +31,9 @@ struct session {
 	netsnmp_large_fd_set readable_set; /* the link's descriptor, for snmp_sess_read2() */
 	int registrations;		   /* whose answers are awaited */
 	bool pinging;
-	bool lost;	       /* to be closed as soon as we are out of net-snmp's functions */
-	int retry_ms;	       /* after this loss */
-	const char *complaint; /* what was logged last, so that only a change is logged again */
+	bool lost;		   /* to be closed as soon as we are out of net-snmp's functions */
+	int retry_ms;		   /* after this loss */
+	char complaint[TEXT_SIZE]; /* what was logged last: only another one is logged again */
 };
 
 static void session_turn(int fd, short what, void *arg);
@@ -40,10 +41,10 @@ static void session_turn(int fd, short what, void *arg);
 static void
 session_complain(struct session *session, const char *complaint)
 {
-	if (session->complaint && strcmp(session->complaint, complaint) == 0)
+	if (strcmp(session->complaint, complaint) == 0)
 		return;
-	session->complaint = complaint;
-	log_warn("snmpd at %s: %s", session->socket, complaint);
+	TEXT_SET(session->complaint, complaint);
+	log_warn("snmpd at %s %s", session->socket, complaint);
 }
 
 static void
@@ -93,7 +94,7 @@ session_send(struct session *session, netsnmp_pdu *pdu, snmp_callback answered, 
 	if (snmp_sess_async_send(session->link, pdu, answered, data) != 0)
 		return true;
 	snmp_free_pdu(pdu);
-	session_lose(session, "cannot be sent to", RETRY_MS);
+	session_lose(session, "takes nothing any more", RETRY_MS);
 	return false;
 }
 
@@ -124,7 +125,7 @@ session_registered(int operation, netsnmp_session *link, int reqid, netsnmp_pdu 
 	if (--session->registrations > 0)
 		return 1;
 	log_info("serves snmpd at %s", session->socket);
-	session->complaint = NULL;
+	session->complaint[0] = 0;
 	session->state = SESSION_OPEN;
 	session->handlers->opened(session->arg);
 	return 1;
@@ -222,7 +223,7 @@ session_answer(struct session *session, netsnmp_pdu *pdu)
 	if (snmp_sess_send(session->link, answer) != 0)
 		return;
 	snmp_free_pdu(answer);
-	session_lose(session, "cannot be sent to", RETRY_MS);
+	session_lose(session, "takes nothing any more", RETRY_MS);
 }
 
 /* Whatever snmpd sends that answers nothing of ours. */
@@ -256,7 +257,6 @@ session_readable(int fd, short what, void *arg)
 static void
 session_watch(struct session *session, int fd)
 {
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	netsnmp_large_fd_set_cleanup(&session->readable_set);
 	netsnmp_large_fd_set_init(&session->readable_set, fd + 1);
 	netsnmp_large_fd_setfd(fd, &session->readable_set);
@@ -269,7 +269,7 @@ session_watch(struct session *session, int fd)
 static bool
 session_connect(struct session *session)
 {
-	netsnmp_transport *transport = netsnmp_transport_open_client("agentx", session->socket);
+	netsnmp_transport *transport = link_connect(session->socket);
 	netsnmp_session template;
 
 	if (!transport)
@@ -290,13 +290,23 @@ session_connect(struct session *session)
 }
 
 static void
+session_unreachable(struct session *session, int error)
+{
+	char complaint[TEXT_SIZE];
+
+	TEXT_FORMAT(complaint, "cannot be reached: %s; waiting for it%s", strerror(error),
+		    error == EACCES ? " (see agentXPerms in snmpd.conf(5))" : "");
+	session_complain(session, complaint);
+}
+
+static void
 session_open(struct session *session)
 {
 	static const char name[] = "lauxend " VERSION;
 	netsnmp_pdu *pdu;
 
 	if (!session_connect(session)) {
-		session_complain(session, "not there; waiting for it");
+		session_unreachable(session, errno);
 		session_schedule(session, RETRY_MS);
 		return;
 	}
@@ -404,7 +414,7 @@ session_move(struct session *session, const char *socket)
 	log_info("leaves snmpd at %s for %s", session->socket, socket);
 	free(session->socket);
 	session->socket = mem_string(socket);
-	session->complaint = NULL;
+	session->complaint[0] = 0;
 	session_close(session);
 	session_schedule(session, 0);
 }

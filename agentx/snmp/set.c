@@ -1,6 +1,7 @@
 #include "snmp/set.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -9,16 +10,26 @@
 
 #define HELD_WAIT_MS 200 /* snmpd serves nobody meanwhile */
 
+#define TOLD 64 /* holds whose end is told again to a new engine */
+
+struct told {
+	uint32_t token; /* 0: none yet */
+	enum message_type word;
+};
+
 struct set {
 	const struct mib_rows *rows;
 	struct channel *engine;
 	long transaction; /* of the master's, for the steps of this SET */
 	struct wishes wishes;
-	uint32_t tokens;      /* given so far in this process */
-	size_t answers;	      /* that came from the engine */
+	uint32_t token; /* the last one given; they begin anywhere, so that no other process's are
+			   taken for ours */
+	size_t answers; /* that came from the engine */
 	struct wish *refused; /* the first one that the engine would not hold */
 	bool committed;	      /* all are held */
-	bool answered;	      /* all, or one with a refusal */
+	struct told told[TOLD];
+	size_t told_next; /* the oldest */
+	bool answered;	  /* all, or one with a refusal */
 };
 
 struct set *
@@ -28,6 +39,8 @@ set_new(const struct mib_rows *rows, struct channel *engine)
 
 	set->rows = rows;
 	set->engine = engine;
+	if (getrandom(&set->token, sizeof(set->token), 0) < 0)
+		fatal("the system has no random numbers");
 	return set;
 }
 
@@ -38,30 +51,63 @@ set_free(struct set *set)
 	free(set);
 }
 
+static void
+set_tell(struct set *set, uint32_t token, enum message_type word)
+{
+	channel_send(set->engine, word, token, NULL, 0);
+	set->told[set->told_next] = (struct told){token, word};
+	set->told_next = (set->told_next + 1) % TOLD;
+}
+
+void
+set_tell_again(struct set *set)
+{
+	for (size_t i = 0; i < TOLD; i++) {
+		const struct told *told = &set->told[(set->told_next + i) % TOLD];
+
+		if (told->token != 0)
+			channel_send(set->engine, told->word, told->token, NULL, 0);
+	}
+}
+
+static uint32_t
+set_token(struct set *set)
+{
+	if (++set->token == 0)
+		set->token = 1;
+	return set->token;
+}
+
 /* Ends the SET: tells the engine what becomes of that which was held. */
 static void
 set_end(struct set *set, enum message_type word)
 {
 	for (size_t i = 0; i < set->wishes.count; i++)
 		if (set->wishes.list[i].token != 0)
-			channel_send(set->engine, word, set->wishes.list[i].token, NULL, 0);
+			set_tell(set, set->wishes.list[i].token, word);
 	wishes_clear(&set->wishes);
 	set->committed = false;
 }
 
+/* A SET over both of our subtrees comes as two TestSets, then as two of each step. */
 static int
 set_test(struct set *set, netsnmp_pdu *pdu)
 {
+	struct wishes more;
 	int rc;
 
-	set_abandon(set);
+	if (pdu->transid != set->transaction || set->committed)
+		set_abandon(set);
 	set->transaction = pdu->transid;
-	rc = check_set(set->rows, pdu->variables, clock_wall_ms(), &set->wishes, &pdu->errindex);
-	if (rc != SNMP_ERR_NOERROR || set->wishes.count == 0 || channel_attached(set->engine))
-		return rc;
-	pdu->errindex = set->wishes.list[0].at;
-	wishes_clear(&set->wishes);
-	return SNMP_ERR_RESOURCEUNAVAILABLE;
+	rc = check_set(set->rows, pdu->variables, clock_wall_ms(), &more, &pdu->errindex);
+	if (rc == SNMP_ERR_NOERROR && more.count > 0 && !channel_attached(set->engine)) {
+		rc = SNMP_ERR_RESOURCEUNAVAILABLE;
+		pdu->errindex = more.list[0].at;
+	} else {
+		wishes_move(&set->wishes, &more);
+	}
+	wishes_clear(&more);
+	return rc;
 }
 
 void
@@ -75,9 +121,9 @@ set_held(struct set *set, uint32_t token, const struct hold_answer *answer)
 		set->answers++;
 		if (!answer->ok) {
 			set->refused = wish;
-			log_warn("request %s of VM %u is refused: %s",
+			log_warn("request %s of VM %u is refused: %.*s",
 				 name_of(verb_names, (int)wish->hold.verb), wish->hold.vm,
-				 answer->error);
+				 TEXT_SIZE - 1, answer->error);
 		}
 		set->answered = set->refused || set->answers == set->wishes.count;
 	}
@@ -87,13 +133,15 @@ set_held(struct set *set, uint32_t token, const struct hold_answer *answer)
 static int
 set_commit(struct set *set, netsnmp_pdu *pdu)
 {
+	if (set->committed)
+		return SNMP_ERR_NOERROR;
 	set->answers = 0;
 	set->refused = NULL;
 	set->answered = set->wishes.count == 0;
 	for (size_t i = 0; i < set->wishes.count; i++) {
 		struct wish *wish = &set->wishes.list[i];
 
-		wish->token = ++set->tokens;
+		wish->token = set_token(set);
 		channel_send(set->engine, MSG_HOLD, wish->token, &wish->hold, sizeof(wish->hold));
 	}
 	set->committed =

@@ -21,8 +21,11 @@ void set_answer(struct set *set, netsnmp_pdu *pdu);
 /* The engine's word on a hold. */
 void set_held(struct set *set, uint32_t token, const struct hold_answer *answer);
 
-/* The master or the engine is gone in the middle: what is held and may have been acknowledged is
- * carried out. */
+/* A new engine: says again what became of the last holds, as the old one may have died of not
+ * hearing it. */
+void set_tell_again(struct set *set);
+
+/* The master is gone in the middle: what is held and may have been acknowledged is carried out. */
 void set_abandon(struct set *set);
 
 #endif

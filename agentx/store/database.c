@@ -203,17 +203,21 @@ database_read_meta(struct database *database)
 		    database_number(database, numbers[i].sql, numbers[i].absent, numbers[i].number);
 	if (rc != DATABASE_OK)
 		return rc;
-	if (journal <= 0) {
-		snprintf(database->error, ERROR_SIZE, "%s: it has no journal id",
+	if (sequence <= last_event)
+		sequence = last_event + (last_event < INT64_MAX);
+	if (request <= last_request)
+		request = last_request + (last_request < INT64_MAX);
+	if (journal <= 0 || sequence < 1 || sequence > UINT32_MAX || handed < 0 ||
+	    handed > UINT32_MAX || request < 1) {
+		snprintf(database->error, ERROR_SIZE, "%s: its numbers make no sense",
 			 database->files.path);
 		return DATABASE_BROKEN;
 	}
 	database->journal = (uint64_t)journal;
 	database->clean = clean != 0;
-	database->counters = (struct counters){
-	    .next_sequence = (uint32_t)(sequence > last_event ? sequence : last_event + 1),
-	    .handed = (uint32_t)handed,
-	    .next_request = (uint64_t)(request > last_request ? request : last_request + 1)};
+	database->counters = (struct counters){.next_sequence = (uint32_t)sequence,
+					       .handed = (uint32_t)handed,
+					       .next_request = (uint64_t)request};
 	return DATABASE_OK;
 }
 

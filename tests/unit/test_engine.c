@@ -497,6 +497,27 @@ test_poweroff_is_respected(void **state)
 }
 
 static void
+test_saved_and_restored(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_gone(world, 3); /* too quick to be seen suspended */
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	outcome(world, MSG_OUTCOME, 2, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+static void
 test_a_monitored_domain_is_left_alone(void **state)
 {
 	struct world *world = *state;
@@ -712,6 +733,7 @@ main(void)
 	    TEST(test_crash_restarts),
 	    TEST(test_quick_deaths_wait_longer),
 	    TEST(test_poweroff_is_respected),
+	    TEST(test_saved_and_restored),
 	    TEST(test_a_monitored_domain_is_left_alone),
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),

@@ -118,6 +118,8 @@ gets_each_type(void **state)
 	assert_octets("web", 3);
 	assert_true(get(OID(VM, 3, 3)));
 	assert_octets("ab000000-0000-0000-0000-000000000003", 36);
+	assert_true(get(OID(VM_TABLE, 3, 3)));
+	assert_octets("\xab\0\0\0\0\0\0\0\0\0\0\0\0\0\0\3", 16);
 	assert_true(get(OID(VM, 5, 3)));
 	assert_int_equal(value.tag, 0x02);
 	assert_int_equal(value.integer, VM_RUNNING);
@@ -206,6 +208,8 @@ shows_leap_days_and_no_date(void **state)
 	assert_true(get(OID(VM, 20, 1)));
 	assert_octets("\0\0\0\0\0\0\0\0", 8);
 	assert_true(get(OID(VM, 3, 1)));
+	assert_octets("", 0);
+	assert_true(get(OID(VM_TABLE, 3, 1)));
 	assert_octets("", 0);
 }
 

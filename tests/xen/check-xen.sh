@@ -37,7 +37,7 @@ done
 host=check$$
 work=$(mktemp -d)
 trapd='' logs='' phase=start
-passed=0 failed=0 skipped=0 begin=$SECONDS
+passed=0 failed=0 skipped=0 commit_failed=0 begin=$SECONDS
 
 finish() {
 	trap - EXIT
@@ -157,9 +157,9 @@ number() {
 snmp() {
 	local tool=$1
 	shift
-	timeout 60 "$tool" -v2c -c steer -t 5 -r 2 -Oqn "127.0.0.1:$snmp_port" "$@"
+	timeout 60 "$tool" -v2c -c steer -t 5 -r 2 -On "127.0.0.1:$snmp_port" "$@"
 }
-value() { snmp snmpget -Ovq "$(number "$1").$2" | tr -d '"'; }
+value() { snmp snmpget -OvQe "$(number "$1").$2" | tr -d '"'; }
 is() { same "$1.$2" "$(value "$1" "$2")" "$3" "${4:-}"; }
 is_label() { is "$1" "$2" "$(number "$1.$3")"; }
 grows() {
@@ -169,9 +169,21 @@ grows() {
 	echo "$1.$2 was $before and is '$now'"
 	return 1
 }
-set_to() { # NAME INDEX TYPE VALUE
-	local out
-	out=$(snmp snmpset "$(number "$1").$2" "$3" "$4" 2>&1) || { echo "$out"; return 1; }
+# set_to NAME INDEX TYPE VALUE. commitFailed says that nothing was done as the store
+# could not be asked in time, which starved emulation brings about: as a manager
+# would, it asks again. How often is counted, and more than three times fail.
+set_to() {
+	local out try
+	for try in 1 2 3; do
+		if out=$(snmp snmpset "$(number "$1").$2" "$3" "$4" 2>&1); then
+			return
+		fi
+		[[ $out == *commitFailed* ]] || break
+		commit_failed=$((commit_failed + 1))
+		sleep 1
+	done
+	echo "at try $try: $out"
+	return 1
 }
 refused() { # ERROR NAME INDEX TYPE VALUE
 	local error=$1 out
@@ -181,7 +193,7 @@ refused() { # ERROR NAME INDEX TYPE VALUE
 }
 # index_of NAME: the VM's index, by its name
 index_of() {
-	snmp snmpbulkwalk "$(number lxVmName)" | tr -d '"' |
+	snmp snmpbulkwalk -Oq "$(number lxVmName)" | tr -d '"' |
 		awk -v n="$1" '$2 == n { sub(/.*\./, "", $1); print $1; found = 1 } END { exit !found }'
 }
 # ask INDEX VERB
@@ -243,7 +255,7 @@ check_lab() {
 	ok "snmptrapd listens here" start_trapd || bail "no snmptrapd"
 	ok "snmpd starts in Dom0" dom0 /lab/snmpd start "$trap_port"
 	ok "snmpd answers through the forwarded port" \
-		snmp snmpget -Ovq 1.3.6.1.2.1.1.5.0
+		snmp snmpget -OvQe 1.3.6.1.2.1.1.5.0
 	ok "its coldStart arrives here" within 10 grep -q '= \.1\.3\.6\.1\.6\.3\.1\.1\.5\.1' "$work/traps.log"
 }
 
@@ -260,11 +272,12 @@ check_guest() {
 }
 
 start_lauxend() { dom0 'setsid lauxend -d -v -f /etc/lauxen/lauxen.conf </dev/null >>/var/log/lauxend.log 2>&1 &'; }
-lauxends() { # [USER]: how many processes
-	dom0 "ps -C lauxend -o user=" | awk -v u="${1:-}" 'u == "" || $1 == u { n++ } END { print n + 0 }'
-}
 privileges() {
-	same "processes of root" "$(lauxends root)" 2 && same "processes of _lauxen" "$(lauxends _lauxen)" 2
+	dom0 ps -C lauxend -o user=,args= | awk '
+		{ role = /--child/ ? $0 : "parent"; sub(/.*--child /, "", role); sub(/ .*/, "", role) }
+		{ seen[role]++; if ($1 != (role ~ /^(parent|hypervisor)$/ ? "root" : "_lauxen")) wrong = 1 }
+		{ print }
+		END { exit wrong || !(seen["parent"] && seen["hypervisor"] && seen["engine"] && seen["agentx"]) }'
 }
 
 check_start() {
@@ -282,6 +295,7 @@ check_start() {
 	ok "lxAgentStarted was notified" within 20 notified 0 lxAgentStarted
 }
 both_rows() { index_of hand && index_of web; }
+# as a package would, with the project's own tmpfiles.d(5) lines
 put_lauxend() {
 	local conf=${LAUXEN_CONF:-$work/lauxen.conf}
 	[ -x "$program" ] || { echo "there is no $program: make first"; return 1; }
@@ -290,12 +304,18 @@ put_lauxend() {
 	[ -n "${LAUXEN_CONF:-}" ] || make_conf >"$conf"
 	"$lab" put "$host" "$work/put/lauxend" /usr/sbin &&
 		cp "$conf" "$work/put/lauxen.conf" &&
-		"$lab" put "$host" "$work/put/lauxen.conf" "$mib" /etc/lauxen
+		"$lab" put "$host" "$work/put/lauxen.conf" "$mib" /etc/lauxen &&
+		sed 's/#.*//' "$top/conf/lauxen.tmpfiles" | awk '$1 == "d" {
+			print "install -d -m", $3, "-o", $4, "-g", $5, $2 }' | dom0 "sh -e"
 }
 make_conf() {
 	cat <<-C
 		agent {
 			name = "$host"
+		}
+		# several times of what a real host needs: the emulated one may get no CPU for long
+		hypervisor {
+			silence = "15s"
 		}
 		vm "web" {
 			file = "/etc/xen/web.cfg"
@@ -318,7 +338,7 @@ act() {
 check_figures() {
 	act start running 120
 	ok "the domain is in xl list" state_listed web '??????'
-	ok "its port 80 answers" within 30 port $web answers
+	ok "its port 80 answers" within 120 port $web answers
 	ok "lxVmMemory is that of xl list" within 15 memory_agrees hand "$h"
 	ok "so is lxVmMemory of the other" within 15 memory_agrees web "$w"
 	ok "lxVmOwner of the one is lauxend" within 10 is_label lxVmOwner "$w" lauxend
@@ -326,7 +346,7 @@ check_figures() {
 	ok "lxVmUuid is the file's" is lxVmUuid "$w" "$uuid"
 	ok "lxVmDomid is that of xl list" is lxVmDomid "$w" "$(listed web 2)"
 	ok "vmOperState of VM-MIB is the same, in the same row" \
-		same vmOperState "$(snmp snmpget -Ovq "1.3.6.1.2.1.236.1.4.1.6.$w")" "$(number lxVmState.running)"
+		same vmOperState "$(snmp snmpget -OvQe "1.3.6.1.2.1.236.1.4.1.6.$w")" "$(number lxVmState.running)"
 	ok "lxHostMemoryTotal is that of xl info" \
 		same memory "$(value lxHostMemoryTotal 0)" "$(dom0 xl info total_memory)" 2
 	local cpu octets
@@ -338,7 +358,7 @@ check_figures() {
 	guest_says $web 'killall yes'
 }
 memory_agrees() { is lxVmMemory "$2" "$(listed "$1" 4)" 2 2>/dev/null || is lxVmMemory "$2" "$(listed "$1" 3)" 2; }
-net_of() { snmp snmpgetnext -Oqn "$(number lxNetName).$1" | awk '{ sub(/.*\./, "", $1); print $1 }'; }
+net_of() { snmp snmpgetnext -Oq "$(number lxNetName).$1" | awk '{ sub(/.*\./, "", $1); print $1 }'; }
 busy() {
 	local used
 	used=$(value lxVmCpuUsed "$1")
@@ -389,7 +409,7 @@ check_life() {
 	act save suspended 120
 	ok "save: the domain is gone" within 10 gone web
 	act restore running 120
-	ok "restore: port 80 answers" within 30 port $web answers
+	ok "restore: port 80 answers" within 120 port $web answers
 
 	act shutdown shutdown 120
 	ok "shutdown: the domain is gone" within 10 gone web
@@ -454,6 +474,8 @@ check_kill() {
 }
 
 check_end() {
+	echo "# $commit_failed SETs were answered commitFailed and sent again"
+	ok "that were at most three" test "$commit_failed" -le 3
 	# counted, never tried again: under emulation xl itself has been seen to crash
 	ok "nothing crashed in Dom0" dom0 "! dmesg | grep -iE 'segfault|general protection|invalid opcode|Out of memory'"
 }

@@ -1,0 +1,35 @@
+#!/bin/bash
+# lauxen.conf(5) against the program: every key with its default; the examples are good files.
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+lx_begin
+manual=conf/lauxen.conf.5
+
+keys_of() { "$LX_BUILD/lauxend" -nv -f "$1" | sed -n 's/^\t\([a-z-]*\) = .*/\1/p' | sort -u; }
+manual_keys() { sed -n 's/^\.It Ic \([a-z-]*\) No = .*/\1/p' $manual | sort -u; }
+
+# What the manual says of KEY.
+text_of() { awk -v key="$1" '/^\.It Ic / { on = $3 == key } /^\.El/ { on = 0 } on' $manual; }
+
+# KEY VALUE: the value stands there as the default, whatever macro marks it.
+has_default() { text_of "$1" | tr -s '\n ' '  ' | grep -qE "Default: (\.(Pa|Li|Dq) )?\{?\"?$2\"?\}?"; }
+
+wrong_defaults() {
+	local key value
+	: >"$LX_DIR/empty.conf"
+	"$LX_BUILD/lauxend" -nv -f "$LX_DIR/empty.conf" |
+		sed -n 's/^\t\([a-z-]*\) = {*"*\([^"}]*\)"*}* #.*/\1 \2/p' |
+		while read -r key value; do
+			[ "$key" = name ] || has_default "$key" "$value" || echo "$key = $value"
+		done
+}
+
+check_is "every key is in the manual, and no other" "$(manual_keys)" "$(keys_of tests/config/all-keys.conf)"
+check_is "defaults that the manual has otherwise" "$(wrong_defaults)" ""
+
+awk -v dir="$LX_DIR" '/^\.Bd/ { on = 1; n++; next } /^\.Ed/ { on = 0 } on { print > dir "/example" n ".conf" }' $manual
+for example in "$LX_DIR"/example*.conf; do
+	check "$(basename "$example" .conf) in the manual is a good file" "$LX_BUILD/lauxend" -n -f "$example"
+done
+lx_done
