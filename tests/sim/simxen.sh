@@ -140,6 +140,9 @@ lx_sim destroy loop
 
 # ---- errors ----
 check_is "too much memory" "$(error_of mem www 257)" "www: 257 MiB is over the maximum of 256 MiB (maxmem)"
+check_is "Domain-0 is not to be saved" "$(error_of save Domain-0 "$LX_DIR/x")" \
+	"the domain does not run, or is Domain-0"
+check_is "nor destroyed" "$(error_of destroy 0)" "Domain-0: not for the domain that runs the toolstack"
 check_is "no such VM" "$(error_of pause nobody)" "nobody: no such domain"
 check_is "no such file" "$(error_of create "$LX_DIR/none.cfg")" "none.cfg: cannot read: No such file or directory"
 vm broken 9 'vcpus = many'

@@ -212,8 +212,8 @@ step_save(struct op *op)
 		model_resume(d);
 		return end(op, false);
 	}
-	if (d->phase != PHASE_LIVE)
-		return end_with(op, 3, "the domain does not run");
+	if (d->phase != PHASE_LIVE || d->domid == 0)
+		return end_with(op, 3, "the domain does not run, or is Domain-0");
 	if (!model_can_suspend(d))
 		return op->ops->model->now_ms < op->control_ms
 			   ? STEP_WAIT
