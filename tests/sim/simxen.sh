@@ -140,6 +140,9 @@ lx_sim destroy loop
 
 # ---- errors ----
 check_is "too much memory" "$(error_of mem www 257)" "www: 257 MiB is over the maximum of 256 MiB (maxmem)"
+check_is "Domain-0 is not to be saved" "$(error_of save Domain-0 "$LX_DIR/x")" \
+	"the domain does not run, or is Domain-0"
+check_is "nor destroyed" "$(error_of destroy 0)" "Domain-0: not for the domain that runs the toolstack"
 check_is "no such VM" "$(error_of pause nobody)" "nobody: no such domain"
 check_is "no such file" "$(error_of create "$LX_DIR/none.cfg")" "none.cfg: cannot read: No such file or directory"
 vm broken 9 'vcpus = many'
@@ -245,7 +248,7 @@ check_is "a list without Domain-0" "$("$CLIENT" "$LX_SIM" list)" ""
 lx_sim heal
 
 # ---- the process ----
-"$LX_BUILD/simxen" -s "$LX_SIM" 2>"$LX_DIR/second"
+timeout 10 "$LX_BUILD/simxen" -s "$LX_SIM" 2>"$LX_DIR/second"
 check_is "a second simxen on the same socket is refused" $? 1
 lx_stop "$LX_SIMXEN" KILL
 lx_simxen -f "$LX_DIR/www.cfg"
@@ -253,6 +256,7 @@ check_wait 10 "a new one takes the socket of one that was killed; -f creates VMs
 check "quit" lx_sim quit
 lx_wait 5 lx_gone "$LX_SIMXEN"
 check_is "nothing is left" "$(ls "$LX_SIM"* 2>/dev/null)" ""
+check_is "no report of a sanitizer" "$(grep -E 'runtime error|Sanitizer' "$LX_DIR/simxen.log")" ""
 
 # ---- many ----
 lx_simxen -n 1000 --services "${LX_NET%.*}"

@@ -526,7 +526,7 @@ test_random_commands(void **state)
 			model_set_memory(d, random >> 50);
 			break;
 		case 10:
-			if (model_can_suspend(d) && d->domid != 0)
+			if (model_can_suspend(d))
 				model_suspend(d);
 			break;
 		default:
@@ -535,6 +535,8 @@ test_random_commands(void **state)
 		pass((int64_t)(random >> 20) % 400);
 		for (size_t k = 1; k < m->domain_count; k++)
 			assert_true(m->domains[k - 1]->domid < m->domains[k]->domid);
+		assert_int_equal(m->domains[0]->domid, 0);
+		assert_true(domain_active(m->domains[0]));
 		assert_true(model_free_kib(m) <= 3072 * 1024);
 	}
 	assert_true(changes[CHANGE_GONE] > 100);

@@ -29,7 +29,7 @@ struct control {
 	struct host *host;
 	int fd;
 	struct event *readable;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(client_list, client) clients;
 	char *path;
 };
 
@@ -159,12 +159,14 @@ control_new(struct host *host, const char *path)
 void
 control_free(struct control *control)
 {
-	struct client *client;
+	struct client *client, *next;
 
 	if (!control)
 		return;
-	while ((client = LIST_FIRST(&control->clients)))
+	for (client = LIST_FIRST(&control->clients); client; client = next) {
+		next = LIST_NEXT(client, entry);
 		client_close(client);
+	}
 	event_free(control->readable);
 	close(control->fd);
 	unlink(control->path);

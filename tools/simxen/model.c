@@ -443,7 +443,7 @@ model_cancel_request(struct domain *d)
 bool
 model_can_suspend(const struct domain *d)
 {
-	return domain_active(d) && d->guest != GUEST_HUNG;
+	return d->domid != 0 && domain_active(d) && d->guest != GUEST_HUNG;
 }
 
 void

@@ -158,7 +158,7 @@ bool model_request(struct domain *d, enum shutdown_reason reason);
 /* Takes back a request that the guest has not seen. */
 void model_cancel_request(struct domain *d);
 
-/* True where model_suspend() would work now: live, not paused, not hung. */
+/* True where model_suspend() would work now: a guest, live, not paused, not hung. */
 bool model_can_suspend(const struct domain *d);
 void model_suspend(struct domain *d);
 

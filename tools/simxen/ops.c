@@ -212,8 +212,8 @@ step_save(struct op *op)
 		model_resume(d);
 		return end(op, false);
 	}
-	if (d->phase != PHASE_LIVE)
-		return end_with(op, 3, "the domain does not run");
+	if (d->phase != PHASE_LIVE || d->domid == 0)
+		return end_with(op, 3, "the domain does not run, or is Domain-0");
 	if (!model_can_suspend(d))
 		return op->ops->model->now_ms < op->control_ms
 			   ? STEP_WAIT
@@ -343,6 +343,7 @@ ops_start(struct ops *ops, const struct op_request *request,
 	  void (*done)(void *arg, const struct op_result *result), void *arg)
 {
 	struct op *op = mem_alloc(sizeof(*op));
+	bool prepared;
 
 	*op = (struct op){
 	    .ops = ops,
@@ -359,7 +360,9 @@ ops_start(struct ops *ops, const struct op_request *request,
 	if (op->next)
 		op->next->link = &op->next;
 	ops->first = op;
-	if (!prepare(op))
+	prepared = prepare(op);
+	op->request.path = op->request.overrides = NULL; /* the caller's */
+	if (!prepared)
 		op->steps = &refuse;
 	else if (!request->direct)
 		op->fate = inject_decide(&ops->inject, request->verb, op->def.name);
@@ -368,7 +371,6 @@ ops_start(struct ops *ops, const struct op_request *request,
 		end_with(op, 3, op->fate.text);
 	}
 	op_step(op);
-	op->request.path = op->request.overrides = NULL; /* the caller's */
 	return op;
 }
 
@@ -391,7 +393,13 @@ ops_domain_changed(struct ops *ops, const struct domain *d, enum model_change ch
 void
 ops_dispose(struct ops *ops)
 {
-	while (ops->first)
-		op_free(ops->first);
+	struct op *next;
+
+	for (struct op *op = ops->first; op; op = next) {
+		next = op->next;
+		end_with(op, 3, "simxen ends");
+		op->done(op->arg, &op->result);
+		op_free(op);
+	}
 	inject_clear(&ops->inject);
 }

@@ -51,7 +51,7 @@ void ops_abandon(struct op *op);
 /* To be called on each change of a domain: actions may wait for it. */
 void ops_domain_changed(struct ops *ops, const struct domain *d, enum model_change change);
 
-/* Abandons all actions and takes back all injections. */
+/* Ends all actions as failed and takes back all injections. */
 void ops_dispose(struct ops *ops);
 
 #endif

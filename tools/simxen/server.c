@@ -35,7 +35,7 @@ struct server {
 	struct host *host;
 	int fd, filler;
 	struct event *readable;
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(client_list, client) clients;
 	unsigned count;
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
@@ -208,17 +208,27 @@ find_take(const struct client *client, const struct sx_header *header)
 	return NULL;
 }
 
-/* Whether the request at the start of in has to wait for xenstore. */
+/* A request as it stands in the input; the body is aligned for what is in it. */
+struct request {
+	uint32_t alignment;
+	struct sx_header header;
+	_Alignas(8) uint8_t body[SX_REQUEST_MAX];
+};
+_Static_assert(offsetof(struct request, body) ==
+		   offsetof(struct request, header) + sizeof(struct sx_header),
+	       "header and body are copied as one");
+
+/* Whether the request has to wait for xenstore. */
 static bool
-must_wait(const struct client *client, const struct sx_header *header, const uint8_t *message)
+must_wait(const struct client *client, const struct request *request)
 {
-	uint32_t verb;
+	const struct sx_act *act = (const struct sx_act *)request->body;
 
 	if (!client->server->host->xenstore_hangs)
 		return false;
-	memcpy(&verb, message + sizeof(*header), sizeof(verb));
-	return header->type == SX_SAMPLE ||
-	       (header->type == SX_ACT && verb != VERB_PAUSE && verb != VERB_UNPAUSE);
+	return request->header.type == SX_SAMPLE ||
+	       (request->header.type == SX_ACT && act->verb != VERB_PAUSE &&
+		act->verb != VERB_UNPAUSE);
 }
 
 /* Takes the next request, where it is complete and may be taken now. */
@@ -226,26 +236,28 @@ static bool
 take_request(struct client *client)
 {
 	struct evbuffer *in = bufferevent_get_input(client->stream);
+	struct request request = {0};
+	const struct sx_header *header = &request.header;
 	const struct take *take;
-	struct sx_header header;
-	_Alignas(8) uint8_t message[sizeof(header) + SX_REQUEST_MAX] = {0};
+	size_t size;
 
 	if (client->op || client->subscribed || client->ending ||
 	    evbuffer_get_length(bufferevent_get_output(client->stream)) > 0 ||
-	    evbuffer_copyout(in, &header, sizeof(header)) < (ssize_t)sizeof(header))
+	    evbuffer_copyout(in, &request.header, sizeof(*header)) < (ssize_t)sizeof(*header))
 		return false;
-	take = find_take(client, &header);
+	take = find_take(client, header);
 	if (!take) {
-		refuse(client, header.id, "no request of the protocol, or out of turn");
+		refuse(client, header->id, "no request of the protocol, or out of turn");
 		return false;
 	}
-	if (evbuffer_get_length(in) < sizeof(header) + header.length)
+	size = sizeof(*header) + header->length; /* the length is take's */
+	if (evbuffer_get_length(in) < size)
 		return false;
-	evbuffer_copyout(in, message, sizeof(header) + header.length);
-	if (must_wait(client, &header, message))
+	evbuffer_copyout(in, (uint8_t *)&request + offsetof(struct request, header), size);
+	if (must_wait(client, &request))
 		return false;
-	evbuffer_drain(in, sizeof(header) + header.length);
-	take->take(client, header.id, message + sizeof(header));
+	evbuffer_drain(in, size);
+	take->take(client, header->id, request.body);
 	return true;
 }
 
@@ -346,12 +358,14 @@ server_new(struct host *host, const char *path)
 void
 server_free(struct server *server)
 {
-	struct client *client;
+	struct client *client, *next;
 
 	if (!server)
 		return;
-	while ((client = LIST_FIRST(&server->clients)))
+	for (client = LIST_FIRST(&server->clients); client; client = next) {
+		next = LIST_NEXT(client, entry);
 		client_close(client);
+	}
 	event_free(server->readable);
 	close(server->fd);
 	if (server->filler >= 0)
@@ -371,7 +385,7 @@ server_tell(struct server *server, const struct domain *d, enum model_change cha
 	struct sx_changed news = {.domid = d->domid, .change = changes[change]};
 	struct client *client;
 
-	LIST_FOREACH (client, &server->clients, entry) {
+	for (client = LIST_FIRST(&server->clients); client; client = LIST_NEXT(client, entry)) {
 		if (!client->subscribed || client->ending)
 			continue;
 		if (evbuffer_get_length(bufferevent_get_output(client->stream)) < NEWS_MAX) {
@@ -416,7 +430,7 @@ server_mood(struct server *server)
 		fall_silent(server);
 	else if (!server->host->silent && server->filler >= 0)
 		speak_again(server);
-	LIST_FOREACH (client, &server->clients, entry) {
+	for (client = LIST_FIRST(&server->clients); client; client = LIST_NEXT(client, entry)) {
 		client_enable(client);
 		if (!server->host->silent)
 			client_readable(client->stream, client);

@@ -41,7 +41,7 @@ struct endpoint {
 	int fd; /* -1: closed */
 	struct event *readable;
 	int fillers[FILLERS];
-	LIST_HEAD(, client) clients;
+	LIST_HEAD(client_list, client) clients;
 	unsigned client_count;
 	char error[64];
 };
@@ -270,10 +270,12 @@ close_fillers(struct endpoint *e)
 static void
 close_socket(struct endpoint *e)
 {
-	struct client *client;
+	struct client *client, *next;
 
-	while ((client = LIST_FIRST(&e->clients)))
+	for (client = LIST_FIRST(&e->clients); client; client = next) {
+		next = LIST_NEXT(client, entry);
 		client_close(client);
+	}
 	close_fillers(e);
 	if (e->fd < 0)
 		return;
@@ -291,7 +293,7 @@ serve(struct endpoint *e)
 		listen(e->fd, BACKLOG);
 	close_fillers(e);
 	event_add(e->readable, NULL);
-	LIST_FOREACH (client, &e->clients, entry)
+	for (client = LIST_FIRST(&e->clients); client; client = LIST_NEXT(client, entry))
 		bufferevent_enable(client->stream, EV_READ | EV_WRITE);
 }
 
@@ -303,7 +305,7 @@ fall_silent(struct endpoint *e)
 	struct client *client;
 
 	event_del(e->readable);
-	LIST_FOREACH (client, &e->clients, entry)
+	for (client = LIST_FIRST(&e->clients); client; client = LIST_NEXT(client, entry))
 		bufferevent_disable(client->stream, EV_READ | EV_WRITE);
 	if (definition(e)->udp)
 		return;
