@@ -64,8 +64,8 @@ echo "up: $(pgrep -P "$LX_LAUXEND" | wc -l) processes under lauxend (pid $LX_LAU
 step "1. What a manager sees: the host, and the table of its VMs"
 snmp snmpwalk -OQs "$LX_AGENT" LAUXEN-MIB::lxHost
 columns="lxVmName lxVmState lxVmHealth lxVmCpuUsed lxVmMemory lxVmMemoryUsed lxVmGroup"
-show "snmptable -v2c -c public $LX_AGENT LAUXEN-MIB::lxVmTable     # some of its columns"
-snmptable -v2c -c public "${named[@]}" -Cf '|' -CB "$LX_AGENT" LAUXEN-MIB::lxVmTable 2>/dev/null |
+show "snmptable -v2c -c public -OU $LX_AGENT LAUXEN-MIB::lxVmTable     # some of its columns"
+snmptable -v2c -c public "${named[@]}" -OU -Cf '|' -CB "$LX_AGENT" LAUXEN-MIB::lxVmTable 2>/dev/null |
 	awk -F'|' -v want="$columns" '
 		NR == 3 { n = split(want, w, " "); for (i = 1; i <= NF; i++) at[$i] = i }
 		NR >= 3 { for (i = 1; i <= n; i++) printf "%-16s", $at[w[i]]; print "" }' | sed 's/ *$//'
@@ -106,7 +106,7 @@ traps
 
 step "6. The requests and what became of them, from the agent's memory"
 show "snmptable -v2c -c public $LX_AGENT LAUXEN-MIB::lxRequestTable     # some of its columns"
-snmptable -v2c -c public "${named[@]}" -Ci -Cf '|' -CB "$LX_AGENT" LAUXEN-MIB::lxRequestTable 2>/dev/null |
+snmptable -v2c -c public "${named[@]}" -OU -Ci -Cf '|' -CB "$LX_AGENT" LAUXEN-MIB::lxRequestTable 2>/dev/null |
 	awk -F'|' -v want="index lxRequestVm lxRequestVerb lxRequestNumber lxRequestState lxRequestEnded" '
 		NR == 3 { n = split(want, w, " "); for (i = 1; i <= NF; i++) at[$i] = i }
 		NR >= 3 { for (i = 1; i <= n; i++) printf "%-18s", $at[w[i]]; print "" }' | sed 's/ *$//'

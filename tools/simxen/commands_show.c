@@ -97,17 +97,10 @@ show_services(struct command_run *run, const struct domain *d)
 		const char *error = services_error(d, i);
 		unsigned port = s->port;
 
-<<<<<<< HEAD
-		fprintf(run->out, "service: %s:%u at %s:%u %s\n", s->udp ? "udp" : "tcp",
-			(unsigned)s->port, *d->def.address ? d->def.address : "-",
-			(unsigned)(run->host->services ? services_port(run->host->services, s)
-						       : s->port),
-=======
 		if (run->host->services)
 			port = services_port(run->host->services, s);
 		fprintf(run->out, "service: %s:%u at %s:%u %s\n", s->udp ? "udp" : "tcp", s->port,
 			*d->def.address ? d->def.address : "-", port,
->>>>>>> simxen
 			error ? error : states[model_service(d, i)]);
 	}
 }
