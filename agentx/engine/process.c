@@ -31,6 +31,7 @@ static struct {
 	bool rows_whole; /* agentx has all rows of this engine */
 	bool restarts_known;
 	struct restarts restarts;
+	int64_t sample_begin_ms[SAMPLE_FIGURES + 1]; /* not all passed on to agentx yet; 0: none */
 } self;
 
 /* ---- effects ---- */
@@ -145,14 +146,42 @@ carry_out(void)
 /* ---- peers ---- */
 
 static void
+sample_taken(const struct fact_sample *sample)
+{
+	if (sample->kind <= SAMPLE_FIGURES && sample->ok && !sample->urgent)
+		self.sample_begin_ms[sample->kind] = sample->mono_ms - sample->duration_us / 1000;
+}
+
+/* For who measures what a sample costs those who ask meanwhile. */
+static void
+samples_passed_on(void)
+{
+	static const char *const names[] = {
+	    [SAMPLE_STATES] = "states", [SAMPLE_FIGURES] = "figures"};
+	struct instant now;
+
+	for (int kind = SAMPLE_STATES; kind <= SAMPLE_FIGURES; kind++) {
+		if (self.sample_begin_ms[kind] == 0)
+			continue;
+		now = clock_now();
+		log_debug("sample of the %s: passed on by %" PRId64 " (ms of the clock), %" PRId64
+			  " ms after its begin",
+			  names[kind], now.wall_ms, now.mono_ms - self.sample_begin_ms[kind]);
+		self.sample_begin_ms[kind] = 0;
+	}
+}
+
+static void
 hypervisor_received(void *arg, const struct message *message, int fd)
 {
 	(void)arg;
 	if (fd >= 0)
 		close(fd);
 	engine_message(self.engine, clock_now(), message);
-	if (message->type == MSG_SAMPLE)
+	if (message->type == MSG_SAMPLE && message->size == sizeof(struct fact_sample)) {
 		refresh_agent();
+		sample_taken((const struct fact_sample *)message->body);
+	}
 	carry_out();
 }
 
@@ -185,6 +214,7 @@ agentx_pull(void *arg, struct message *message)
 		message->size = (uint16_t)rows->sets[kind].row_size;
 		return true;
 	}
+	samples_passed_on();
 	if (self.rows_whole || !engine_is_whole(self.engine))
 		return false;
 	self.rows_whole = true;
