@@ -394,7 +394,7 @@ test_abandoned_actions(void **state)
 	ops_abandon(act(VERB_SAVE, d->domid, path));
 	pass(60000);
 	assert_int_equal(d->reason, REASON_SUSPEND);
-	assert_false(xlfile_read(&def, path, error));
+	assert_false(xlfile_read(&def, path, NULL, error));
 	model_resume(d);
 	assert_true(domain_active(d));
 	unlink(path);

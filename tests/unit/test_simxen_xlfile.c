@@ -269,18 +269,20 @@ test_files(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "name = 'f'\n", 11), 11);
-	assert_true(xlfile_read(&def, path, error));
+	assert_true(xlfile_read(&def, path, NULL, error));
 	assert_string_equal(def.name, "f");
+	assert_true(xlfile_read(&def, path, "name='g'", error));
+	assert_string_equal(def.name, "g");
 	assert_int_equal(ftruncate(fd, XLFILE_SIZE + 1), 0);
-	assert_false(xlfile_read(&def, path, error));
+	assert_false(xlfile_read(&def, path, NULL, error));
 	snprintf(wanted, sizeof(wanted), "%s: cannot read: File too large", path);
 	assert_string_equal(error, wanted);
 	close(fd);
 	unlink(path);
-	assert_false(xlfile_read(&def, path, error));
+	assert_false(xlfile_read(&def, path, NULL, error));
 	snprintf(wanted, sizeof(wanted), "%s: cannot read: No such file or directory", path);
 	assert_string_equal(error, wanted);
-	assert_false(xlfile_read(&def, "/dev/null", error));
+	assert_false(xlfile_read(&def, "/dev/null", NULL, error));
 	assert_string_equal(error, "/dev/null: cannot read: no regular file");
 }
 

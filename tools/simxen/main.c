@@ -250,7 +250,7 @@ preset(struct host *host, const struct settings *settings)
 			goto refused;
 	}
 	for (int64_t i = 0; i < settings->file_count; i++) {
-		if (!xlfile_read(&def, settings->files[i], error)) {
+		if (!xlfile_read(&def, settings->files[i], NULL, error)) {
 			fprintf(stderr, "simxen: %s\n", error);
 			return false;
 		}

@@ -298,10 +298,7 @@ read_definition(struct op *op)
 	char error[XLFILE_ERROR];
 	bool saved = op->request.verb == VERB_RESTORE, ok;
 
-	ok = xlfile_read(&op->def, op->path, error);
-	if (ok && op->request.overrides && *op->request.overrides)
-		ok = xlfile_parse(&op->def, op->request.overrides, "override", error) &&
-		     xlfile_finish(&op->def, op->path, error);
+	ok = xlfile_read(&op->def, op->path, op->request.overrides, error);
 	if (ok && op->def.saved != saved) {
 		text_format(error, sizeof(error), "%s: is %s file", op->path,
 			    saved ? "no complete save" : "a save");

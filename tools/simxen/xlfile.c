@@ -444,7 +444,8 @@ read_whole(const char *path)
 }
 
 bool
-xlfile_read(struct vmdef *def, const char *path, char error[static XLFILE_ERROR])
+xlfile_read(struct vmdef *def, const char *path, const char *overrides,
+	    char error[static XLFILE_ERROR])
 {
 	char *text = read_whole(path);
 	bool ok;
@@ -455,7 +456,9 @@ xlfile_read(struct vmdef *def, const char *path, char error[static XLFILE_ERROR]
 		return false;
 	}
 	vmdef_init(def);
-	ok = xlfile_parse(def, text, path, error) && xlfile_finish(def, path, error);
+	ok = xlfile_parse(def, text, path, error) &&
+	     (!overrides || xlfile_parse(def, overrides, "override", error)) &&
+	     xlfile_finish(def, path, error);
 	free(text);
 	return ok;
 }

@@ -16,10 +16,11 @@
 #define XLFILE_ERROR 320
 
 /*
- * Reads the file at path into *def, which it fills with defaults first. The name defaults to
- * nothing, which is an error. Returns false with a text in error, *def undefined.
+ * Reads the file at path into *def, which it fills with defaults first, and then overrides (may be
+ * NULL) over it. Returns false with a text in error, *def undefined.
  */
-bool xlfile_read(struct vmdef *def, const char *path, char error[static XLFILE_ERROR]);
+bool xlfile_read(struct vmdef *def, const char *path, const char *overrides,
+		 char error[static XLFILE_ERROR]);
 
 /*
  * Takes text in the same syntax over what *def has already, as `xl create FILE 'uuid="..."'` does.
