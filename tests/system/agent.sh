@@ -5,6 +5,7 @@ cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 
+mib/get-base-mibs.sh build/mibs || exit 2
 lx_begin
 LX_MIBS="-M $PWD/build/mibs:$PWD/mib -m LAUXEN-MIB"
 
