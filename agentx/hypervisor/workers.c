@@ -15,6 +15,8 @@
 #include "hypervisor/facts.h"
 #include "hypervisor/worker.h"
 
+#define COLLECT_TURNS 20
+#define COLLECT_TURN_US 5000
 #define TURN 16		   /* messages read before the loop gets its turn again */
 #define BACKOFF_MIN_MS 100 /* from a worker's death to its next life; doubles */
 #define BACKOFF_MAX_MS 10000
@@ -481,6 +483,14 @@ workers_configure(struct workers *workers, const struct config *config)
 		watched_renew(&workers->watched[i]);
 }
 
+/* At the end of the process: leaves no zombie, unless the kernel holds the worker. */
+static void
+watched_collect(const struct watched *watched)
+{
+	for (int i = 0; i < COLLECT_TURNS && waitpid(watched->pid, NULL, WNOHANG) == 0; i++)
+		usleep(COLLECT_TURN_US);
+}
+
 void
 workers_free(struct workers *workers)
 {
@@ -488,6 +498,8 @@ workers_free(struct workers *workers)
 		struct watched *watched = &workers->watched[i];
 
 		watched_kill(watched);
+		if (watched->pid > 0)
+			watched_collect(watched);
 		event_free(watched->late);
 		event_free(watched->restart);
 	}
