@@ -11,11 +11,19 @@
 #define CONFIG_TRIES 5	    /* it may be locked, or be none of libxl's */
 #define CONFIG_PASS_MS 1000 /* what a pass may spend on them; the rest has its turn in the next */
 
+/*
+ * The search for monitors goes through all of /proc, so not in each pass: only while a domain is
+ * young, whose xl is about to become its monitor, and now and then.
+ */
+#define MONITORS_MS 5000
+#define YOUNG_MS 20000
+
 /* What is kept of a domain from pass to pass, by domid and UUID. */
 struct kept {
 	uint32_t domid;
 	uint8_t uuid[UUID_SIZE];
-	bool listed; /* in this pass */
+	bool listed;	  /* in this pass */
+	int64_t first_ms; /* clock_mono_ms() when it was first seen */
 
 	/* What its toolstack wrote while it made the domain. */
 	bool settled; /* it has run: that is complete, and not read again */
@@ -33,33 +41,46 @@ struct kept {
 struct xen_domains {
 	struct kept *list;
 	size_t count;
+	struct xen_monitors monitors;
+	int64_t monitors_ms; /* when they were read; 0: never */
 };
 
 void
 xen_domains_free(struct xen_domains *domains)
 {
-	if (domains)
-		free(domains->list);
+	if (!domains)
+		return;
+	xen_monitors_dispose(&domains->monitors);
+	free(domains->list);
 	free(domains);
 }
 
 static struct kept *
+find_kept(const struct xen_domains *domains, const libxl_dominfo *info)
+{
+	for (size_t i = 0; i < domains->count; i++) {
+		struct kept *kept = &domains->list[i];
+
+		if (kept->domid == info->domid && uuid_equal(kept->uuid, info->uuid.uuid))
+			return kept;
+	}
+	return NULL;
+}
+
+static void
 keep(struct xen_domains *domains, const libxl_dominfo *info)
 {
-	struct kept *kept;
+	struct kept *kept = find_kept(domains, info);
 
-	for (size_t i = 0; i < domains->count; i++) {
-		kept = &domains->list[i];
-		if (kept->domid == info->domid && uuid_equal(kept->uuid, info->uuid.uuid)) {
-			kept->listed = true;
-			return kept;
-		}
+	if (!kept) {
+		domains->list =
+		    mem_resize(domains->list, domains->count + 1, sizeof(*domains->list));
+		kept = &domains->list[domains->count++];
+		*kept = (struct kept){
+		    .domid = info->domid, .first_ms = clock_mono_ms(), .tries = CONFIG_TRIES};
+		memcpy(kept->uuid, info->uuid.uuid, UUID_SIZE);
 	}
-	domains->list = mem_resize(domains->list, domains->count + 1, sizeof(*domains->list));
-	kept = &domains->list[domains->count++];
-	*kept = (struct kept){.domid = info->domid, .listed = true, .tries = CONFIG_TRIES};
-	memcpy(kept->uuid, info->uuid.uuid, UUID_SIZE);
-	return kept;
+	kept->listed = true;
 }
 
 static void
@@ -139,8 +160,7 @@ learn_birth(struct hv *hv, struct kept *kept, const libxl_dominfo *info)
 }
 
 static void
-put_figures(struct hv *hv, struct kept *kept, const struct xen_monitors *monitors,
-	    const struct hv_sink *sink)
+put_figures(struct hv *hv, struct kept *kept, const struct hv_sink *sink)
 {
 	struct fact_figures fact = {
 	    .domid = kept->domid,
@@ -160,7 +180,7 @@ put_figures(struct hv *hv, struct kept *kept, const struct xen_monitors *monitor
 	fact.inside_total_kib = kept->inside_total_kib;
 	fact.inside_free_kib = kept->inside_free_kib;
 	fact.inside_mono_ms = kept->inside_mono_ms;
-	fact.monitored = xen_monitors_have(monitors, kept->domid, fact.name);
+	fact.monitored = xen_monitors_have(&hv->domains->monitors, kept->domid, fact.name);
 	if (!hv->xs_failed)
 		sink->put(sink->arg, MSG_FIGURES, &fact, sizeof(fact));
 }
@@ -197,27 +217,51 @@ put_host(struct hv *hv, const struct hv_sink *sink, char *error)
 	return rc == 0 ? 0 : -1;
 }
 
+static bool
+has_young(const struct xen_domains *domains, int64_t now_ms)
+{
+	for (size_t i = 0; i < domains->count; i++)
+		if (now_ms < domains->list[i].first_ms + YOUNG_MS)
+			return true;
+	return false;
+}
+
+static void
+learn_monitors(struct xen_domains *domains)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (domains->monitors_ms && now_ms < domains->monitors_ms + MONITORS_MS &&
+	    !has_young(domains, now_ms))
+		return;
+	xen_monitors_dispose(&domains->monitors);
+	if (xen_monitors_read(&domains->monitors))
+		log_warn("/proc cannot be read: who watches which domain is not known");
+	domains->monitors_ms = now_ms;
+}
+
 static void
 put_domains(struct hv *hv, const libxl_dominfo *list, int count, const struct hv_sink *sink)
 {
+	struct xen_domains *domains = hv->domains;
 	int64_t until_ms = clock_mono_ms() + CONFIG_PASS_MS;
-	struct xen_monitors monitors;
 
-	if (xen_monitors_read(&monitors))
-		log_warn("/proc cannot be read: who watches which domain is not known");
+	for (int i = 0; i < count; i++)
+		if (list[i].domid != 0)
+			keep(domains, &list[i]);
+	forget_gone(domains);
+	learn_monitors(domains);
 	for (int i = 0; i < count && !hv->xs_failed; i++) {
 		struct kept *kept;
 
 		if (list[i].domid == 0)
 			continue;
-		kept = keep(hv->domains, &list[i]);
+		kept = find_kept(domains, &list[i]);
 		learn_birth(hv, kept, &list[i]);
 		if (kept->tries && kept->settled && clock_mono_ms() < until_ms)
 			learn_config(hv, kept);
-		put_figures(hv, kept, &monitors, sink);
+		put_figures(hv, kept, sink);
 	}
-	xen_monitors_dispose(&monitors);
-	forget_gone(hv->domains);
 }
 
 int

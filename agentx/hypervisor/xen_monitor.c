@@ -22,20 +22,21 @@
 
 #define LOG_TAIL 4096
 
+/* proc: /proc. All processes are asked, so with as few calls as it takes. */
 static bool
-is_xl(long pid)
+is_xl(int proc, const char *pid)
 {
-	char path[64], name[32] = "";
-	FILE *file;
+	char path[32], name[4] = "";
+	int fd;
+	ssize_t r;
 
-	snprintf(path, sizeof(path), "/proc/%ld/comm", pid);
-	file = fopen(path, "re");
-	if (!file)
+	snprintf(path, sizeof(path), "%.16s/comm", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
 		return false;
-	if (fgets(name, sizeof(name), file))
-		name[strcspn(name, "\n")] = '\0';
-	fclose(file);
-	return !strcmp(name, "xl");
+	r = read(fd, name, sizeof(name));
+	close(fd);
+	return r == 3 && !memcmp(name, "xl\n", 3);
 }
 
 /* The end of the file that is open at path; "" where it is no plain file. */
@@ -87,7 +88,7 @@ xen_monitors_read(struct xen_monitors *monitors)
 		struct xen_monitor one;
 		long pid = isdigit((unsigned char)*entry->d_name) ? atol(entry->d_name) : 0;
 
-		if (pid < 1 || !is_xl(pid) || !read_monitor(pid, &one))
+		if (pid < 1 || !is_xl(dirfd(dir), entry->d_name) || !read_monitor(pid, &one))
 			continue;
 		monitors->list =
 		    mem_resize(monitors->list, monitors->count + 1, sizeof(*monitors->list));
