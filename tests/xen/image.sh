@@ -52,7 +52,7 @@ take_modules() {
 }
 
 # unpack_kernel VMLINUZ: the ELF image inside, on stdout. The domain builder is
-# several seconds faster with it, as it does not unpack under emulation. The
+# faster with it, as nothing is unpacked under emulation. The
 # fields are those of the kernel's documentation x86/boot.rst.
 unpack_kernel() {
 	local setup_sects offset length from unpack
