@@ -142,7 +142,14 @@ port() {
 	esac
 }
 
-# guest_says IP COMMANDS: to the guest's shell, on its port 23; what it prints is ours
+# guest_does IP COMMANDS: in the guest's shell, on its port 23, until they end, and all that
+# has the shell's input (so: "program </dev/null &"); what they
+# print is ours (the echo of the commands, too)
+guest_does() {
+	dom0 "(sleep 0.5; echo '$2'; echo exit) | timeout 40 nc $1 23" | tr -d '\r'
+}
+# guest_says IP COMMANDS: the same, without waiting for more than that they were read: for
+# what ends the guest, or stays in the background
 guest_says() { dom0 "(sleep 0.5; echo '$2'; sleep 1) | timeout 20 nc -q 1 $1 23" | tr -d '\r' || :; }
 
 # What must outlive lauxend: xl's monitors, the QEMUs, the domains.
