@@ -29,7 +29,8 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->domain = domain;
 	domain->vm = vm;
 	vm->born_ms = engine->now.mono_ms;
-	vm->reaped = false;
+	vm->reaped = vm->owed = false;
+	vm->bury_at_ms = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)
@@ -76,8 +77,12 @@ domain_identify(struct engine *engine, struct domain *domain)
 				 vm->kept.name);
 		} else {
 			vm = vm_new(engine, domain->state.uuid, domain->figures.name);
-			/* What runs when we first look has not just been started. */
-			vm->kept.state = engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
+			/* What runs when we first look has not just been started; nor has one
+			 * just died that was dead when we saw it first (it was set aside). */
+			vm->kept.state =
+			    engine->figures.mono_ms && !(domain->state.flags & DOMAIN_SHUTDOWN)
+				? VM_SHUTDOWN
+				: VM_UNKNOWN;
 		}
 	}
 	domain_attach(engine, vm, domain);
@@ -99,6 +104,22 @@ domain_cpu(struct domain *domain)
 	domain->cpu_mono_us = state->read_mono_us;
 }
 
+/* The domain is its VM's no more. */
+static void
+domain_leave(struct engine *engine, struct domain *domain)
+{
+	struct vm *vm = domain->vm;
+
+	if (!vm)
+		return;
+	if (domain->state.flags & DOMAIN_SHUTDOWN)
+		vm->died = domain->state.reason;
+	vm->domain = NULL;
+	domain->vm = NULL;
+	vm_touch(engine, vm);
+	rows_drop_devices(engine, vm->kept.index);
+}
+
 static void
 domain_gone(struct engine *engine, uint32_t domid)
 {
@@ -106,15 +127,7 @@ domain_gone(struct engine *engine, uint32_t domid)
 
 	if (!domain)
 		return;
-	if (domain->vm) {
-		struct vm *vm = domain->vm;
-
-		if (domain->state.flags & DOMAIN_SHUTDOWN)
-			vm->died = domain->state.reason;
-		vm->domain = NULL;
-		vm_touch(engine, vm);
-		rows_drop_devices(engine, vm->kept.index);
-	}
+	domain_leave(engine, domain);
 	rowset_remove(&engine->domains, domain);
 }
 
@@ -134,6 +147,9 @@ domain_state(struct engine *engine, const struct message *message)
 
 		rowset_put(&engine->domains, &fresh);
 		domain = domain_find(engine, fact->domid);
+	} else if (!uuid_equal(domain->state.uuid, fact->uuid)) {
+		domain_leave(engine, domain); /* set aside, under another name */
+		domain->named = false;
 	}
 	domain->state = *fact;
 	domain->seen = true;
@@ -187,7 +203,8 @@ domain_figures(struct engine *engine, const struct message *message)
 	struct domain *domain = domain_find(engine, fact->domid);
 	struct vm *vm;
 
-	if (message->detail == FACT_GONE || !domain || fact->name[0] == 0)
+	if (message->detail == FACT_GONE || !domain || fact->name[0] == 0 ||
+	    !uuid_equal(fact->uuid, domain->state.uuid))
 		return;
 	domain->figures = *fact;
 	domain->figures.name[VM_NAME_SIZE - 1] = 0;

@@ -272,7 +272,7 @@ engine_deadline(const struct engine *engine)
 	if (engine->held_until_ms < deadline_ms)
 		deadline_ms = engine->held_until_ms;
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(vm) < deadline_ms)
+		if (engine->states_ok && death_deadline(vm) < deadline_ms)
 			deadline_ms = death_deadline(vm);
 	return deadline_ms;
 }

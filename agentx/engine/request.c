@@ -351,6 +351,7 @@ request_dispatch(struct engine *engine, struct vm *vm)
 	if (!request)
 		return;
 	request->sent = true;
+	vm->owed = false; /* what is asked for now goes before */
 	request->kept.domid = vm->domain ? vm->domain->domid : 0;
 	vm->action = request->kept.number;
 	vm->verb = (uint32_t)request->kept.row.verb;
@@ -460,9 +461,14 @@ request_internal_outcome(struct engine *engine, const struct outcome *outcome)
 	if (!vm)
 		return;
 	if (outcome->state != REQUEST_SUCCEEDED) {
-		log_error("VM %s: clearing its dead domain away %s: %s", vm->kept.name,
+		log_error("VM %s: dealing with its dead domain %s: %s", vm->kept.name,
 			  name_of(request_state_names, (int)outcome->state), outcome->error);
-		death_failed(engine, vm);
+		death_failed(engine, vm, outcome->state == REQUEST_UNDECIDED);
+	} else {
+		vm->owed = false;
+		if (*outcome->error)
+			log_warn("VM %s: its dead domain was dealt with, but: %s", vm->kept.name,
+				 outcome->error);
 	}
 	request_free_vm(engine, vm, outcome);
 }

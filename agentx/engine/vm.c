@@ -280,9 +280,9 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	if (state == VM_UNKNOWN || state == vm->kept.state)
 		return;
 	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
-	if (state == VM_CRASHED && vm->domain)
-		vm->kept.crashes++;
 	if (vm->kept.state != VM_UNKNOWN) {
+		if (state == VM_CRASHED && vm->domain)
+			vm->kept.crashes++;
 		vm->kept.change_wall_ms = engine->now.wall_ms;
 		vm_state_event(engine, vm, state);
 	} else {
