@@ -112,6 +112,8 @@ void vm_load(struct engine *engine);	     /* the configuration changed */
 void vm_housekeeping(struct engine *engine); /* forgets who is gone for long */
 enum vm_owner vm_owner(const struct engine *engine, const struct vm *vm);
 bool vm_has_row(const struct vm *vm);
+/* What a verb that succeeded makes of a VM; 0: no state, or a verb that makes none. */
+enum vm_state vm_state_after(uint32_t verb);
 
 /* domain.c: facts about domains */
 void domain_state(struct engine *engine, const struct message *message);

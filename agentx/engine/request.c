@@ -118,7 +118,19 @@ request_answer(struct engine *engine, uint32_t token, const struct request *requ
 	TEXT_SET(effect->held.id, request->kept.row.id);
 }
 
-/* The last one accepted for the VM, where it is equal and unfinished or young. */
+/* What the request did has not held: another one is no repetition of it. */
+static bool
+request_is_undone(const struct request *request)
+{
+	const struct mib_request *row = &request->kept.row;
+	const struct vm *vm = request->vm;
+	enum vm_state after = vm_state_after((uint32_t)row->verb);
+
+	return row->state != REQUEST_SUCCEEDED ||
+	       (vm && after && vm->kept.state != after && vm->kept.change_wall_ms > row->ended);
+}
+
+/* The last one accepted for the VM, where it is equal and unfinished, or young and still holds. */
 static struct request *
 request_to_join(const struct engine *engine, const struct hold *hold)
 {
@@ -132,7 +144,9 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 		return NULL;
 	if (request_is_open(last))
 		return last;
-	return engine->now.wall_ms - last->kept.row.accepted < JOIN_MS ? last : NULL;
+	if (engine->now.wall_ms - last->kept.row.accepted >= JOIN_MS || request_is_undone(last))
+		return NULL;
+	return last;
 }
 
 static const char *

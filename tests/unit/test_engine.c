@@ -363,6 +363,31 @@ test_equal_request_joins(void **state)
 	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
 }
 
+/* Started, and dead again at once: a second start is no repetition of the first. */
+static void
+test_what_did_not_hold_is_not_joined(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_domain(world, 5, uuid_db, DOMAIN_RUNNING, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	later(world, 1000);
+	hold(world, 2, "", VERB_START, "db");
+	assert_null(request_row(world, "auto-2"));
+	tell_gone(world, 5);
+	later(world, 1000);
+	hold(world, 3, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+	outcome(world, MSG_OUTCOME, 2, REQUEST_FAILED, "no memory");
+	hold(world, 4, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 4, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 3);
+}
+
 static void
 test_one_id_is_one_request(void **state)
 {
@@ -858,6 +883,7 @@ main(void)
 	    TEST(test_unknown_until_seen),
 	    TEST(test_pause_by_request),
 	    TEST(test_equal_request_joins),
+	    TEST(test_what_did_not_hold_is_not_joined),
 	    TEST(test_one_id_is_one_request),
 	    TEST(test_undone_leaves_nothing),
 	    TEST(test_refusals),
