@@ -225,9 +225,9 @@ engine_peer(struct engine *engine, struct instant now, enum role role, bool ther
 		/* Whatever was held by the agentx process that died was acknowledged, or may have
 		 * been: carried out at once. What an engine before us held waits for what agentx
 		 * says. */
-		if (!there)
+		if (!there && engine->agentx_there)
 			request_release_held(engine, true);
-		else if (!engine->agentx_there)
+		else if (there && !engine->agentx_there)
 			engine->held_until_ms = now.mono_ms + HELD_WAIT_MS;
 		engine->agentx_there = there;
 	}

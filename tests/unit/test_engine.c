@@ -205,7 +205,10 @@ begin(struct world *world)
 {
 	world->engine = engine_new(&world->content, world->now);
 	engine_load(world->engine, &world->config, world->now);
+	/* As process.c attaches them: whoever was there before is gone. */
+	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, false);
 	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, true);
+	engine_peer(world->engine, world->now, ROLE_AGENTX, false);
 	engine_peer(world->engine, world->now, ROLE_AGENTX, true);
 	collect(world);
 	forget_effects(world);
@@ -670,6 +673,21 @@ test_restart_of_the_engine(void **state)
 }
 
 static void
+test_a_dropped_hold_stays_dropped_over_a_restart(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 5, "", VERB_DESTROY, "www");
+	begin_again(world); /* before agentx heard; it answered commitFailed, and says so again */
+	tell(world, MSG_DROP, 5, NULL, 0);
+	tell_usual(world);
+	later(world, 5000);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_null(request_row(world, "auto-1"));
+}
+
+static void
 test_restart_of_the_hypervisor_process(void **state)
 {
 	struct world *world = *state;
@@ -742,6 +760,7 @@ main(void)
 	    TEST(test_devices),
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
+	    TEST(test_a_dropped_hold_stays_dropped_over_a_restart),
 	    TEST(test_restart_of_the_hypervisor_process),
 	    TEST(test_reload),
 	    TEST(test_malformed_messages_change_nothing),
