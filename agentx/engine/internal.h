@@ -25,11 +25,12 @@ struct domain {
 struct request {
 	TAILQ_ENTRY(request) next; /* in the order of their acceptance */
 	struct store_request kept;
-	struct vm *vm;			      /* NULL: its VM is no more */
-	bool sent;			      /* to the hypervisor process; at most one a VM */
-	bool settled;			      /* the final state is in the store */
-	int64_t accepted_ms;		      /* mono; 0: by an engine before this one */
-	uint32_t previous_verb, previous_mib; /* of the VM's row, should this one be undone */
+	struct vm *vm;	     /* NULL: its VM is no more */
+	bool sent;	     /* to the hypervisor process; at most one a VM */
+	bool settled;	     /* the final state is in the store */
+	int64_t accepted_ms; /* mono; 0: by an engine before this one */
+	bool shown;	     /* by the row of its VM, as what was last asked for */
+	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
 };
 
 struct vm {

@@ -290,6 +290,39 @@ request_release(struct engine *engine, const struct message *message)
 		request_accept(engine, request);
 }
 
+/* The verb of the last one accepted for the VM that is still known. */
+static uint32_t
+request_last_verb(const struct engine *engine, const struct vm *vm)
+{
+	const struct request *request;
+	uint32_t verb = VERB_NONE;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->vm == vm && request->kept.row.state != REQUEST_HELD &&
+		    request->kept.row.verb != VERB_MEMORY)
+			verb = (uint32_t)request->kept.row.verb;
+	return verb;
+}
+
+/* Its VM's row shows again what it showed before; one that an engine before us showed left no word
+ * of that. */
+static void
+request_unshow(struct engine *engine, const struct request *request)
+{
+	struct vm *vm = request->vm;
+
+	if (!vm || (!request->shown && request->accepted_ms != 0))
+		return;
+	if (request->kept.row.verb == VERB_MEMORY)
+		vm->kept.memory_target_mib = request->previous;
+	else if (request->shown)
+		vm->kept.last_verb = request->previous;
+	else
+		vm->kept.last_verb = request_last_verb(engine, vm);
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
+
 void
 request_drop(struct engine *engine, const struct message *message)
 {
@@ -297,12 +330,7 @@ request_drop(struct engine *engine, const struct message *message)
 
 	if (!request)
 		return;
-	if (request->vm) {
-		request->vm->kept.last_verb = request->previous_verb;
-		request->vm->kept.memory_target_mib = request->previous_mib;
-		request->vm->unsaved = true;
-		vm_touch(engine, request->vm);
-	}
+	request_unshow(engine, request);
 	request_remove(engine, request);
 }
 
@@ -521,12 +549,14 @@ request_show(struct engine *engine, struct request *request)
 	rows_put_request(engine, request);
 	if (!vm)
 		return;
-	request->previous_verb = vm->kept.last_verb;
-	request->previous_mib = vm->kept.memory_target_mib;
-	if (request->kept.row.verb == VERB_MEMORY)
+	request->shown = true;
+	if (request->kept.row.verb == VERB_MEMORY) {
+		request->previous = vm->kept.memory_target_mib;
 		vm->kept.memory_target_mib = request->kept.row.number;
-	else
+	} else {
+		request->previous = vm->kept.last_verb;
 		vm->kept.last_verb = (uint32_t)request->kept.row.verb;
+	}
 	vm->unsaved = true;
 	vm_touch(engine, vm);
 }

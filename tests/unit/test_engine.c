@@ -685,6 +685,34 @@ test_a_dropped_hold_stays_dropped_over_a_restart(void **state)
 	later(world, 5000);
 	assert_null(the(world, EFFECT_ACTION));
 	assert_null(request_row(world, "auto-1"));
+	assert_int_equal(row_of(world, "www")->request, VERB_NONE);
+}
+
+static void
+test_undone_values_are_those_before(void **state)
+{
+	struct world *world = *state;
+	struct hold hold_memory = {.verb = VERB_MEMORY, .vm = 1, .number = 300};
+	struct hold hold_pause = {.verb = VERB_PAUSE, .vm = 1};
+	struct message message = {.type = MSG_HOLD, .size = sizeof(struct hold), .detail = 9};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell(world, MSG_HOLD, 2, &hold_pause, sizeof(hold_pause)); /* both in one SET */
+	tell(world, MSG_HOLD, 3, &hold_memory, sizeof(hold_memory));
+	assert_int_equal(row_of(world, "www")->request, VERB_PAUSE);
+	assert_int_equal(row_of(world, "www")->memory_target_mib, 300);
+	tell(world, MSG_DROP, 2, NULL, 0);
+	tell(world, MSG_DROP, 3, NULL, 0);
+	assert_int_equal(row_of(world, "www")->request, VERB_SHUTDOWN);
+	assert_int_equal(row_of(world, "www")->memory_target_mib, 256);
+	/* Taken back before the disk answered. */
+	memcpy(message.body, &hold_pause, sizeof(hold_pause));
+	engine_message(world->engine, world->now, &message);
+	tell(world, MSG_DROP, 9, NULL, 0);
+	assert_int_equal(row_of(world, "www")->request, VERB_SHUTDOWN);
+	assert_int_equal(row_of(world, "www")->memory_target_mib, 256);
 }
 
 static void
@@ -761,6 +789,7 @@ main(void)
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
 	    TEST(test_a_dropped_hold_stays_dropped_over_a_restart),
+	    TEST(test_undone_values_are_those_before),
 	    TEST(test_restart_of_the_hypervisor_process),
 	    TEST(test_reload),
 	    TEST(test_malformed_messages_change_nothing),
