@@ -28,6 +28,7 @@ struct request {
 	struct vm *vm;	     /* NULL: its VM is no more */
 	bool sent;	     /* to the hypervisor process; at most one a VM */
 	bool settled;	     /* the final state is in the store */
+	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
 	bool shown;	     /* by the row of its VM, as what was last asked for */
 	uint32_t previous;   /* verb or MiB of that row, should this one be undone */

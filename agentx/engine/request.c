@@ -182,7 +182,8 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, stru
 	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
 }
 
-/* The row id is to go: a queued request is cancelled, a finished one removed. */
+/* The row id is to go: a finished request is removed; a queued one is cancelled once that is on
+ * disk, and removed when the SET is through. */
 static void
 request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t token)
 {
@@ -190,15 +191,41 @@ request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t to
 
 	if (request && request->kept.row.state == REQUEST_RUNNING) {
 		request_answer(engine, token, NULL, "the request runs");
-		return;
-	}
-	if (request && request->sent && request_is_open(request)) {
+	} else if (request && request->sent && request_is_open(request)) {
 		request_answer(engine, token, NULL, "the request is about to run");
-		return;
+	} else if (request && request->kept.row.state == REQUEST_QUEUED) {
+		request->removal = token;
+		request->kept.row.state = REQUEST_CANCELLED;
+		request->kept.row.ended = engine->now.wall_ms;
+		request_put(engine, request);
+	} else {
+		if (request)
+			request_remove(engine, request);
+		request_answer(engine, token, NULL, NULL);
 	}
-	if (request)
-		request_remove(engine, request);
-	request_answer(engine, token, NULL, NULL);
+}
+
+static struct request *
+request_find_removal(const struct engine *engine, uint32_t token)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->removal == token && token != 0)
+			return request;
+	return NULL;
+}
+
+/* It was not to be cancelled after all. */
+static void
+request_requeue(struct engine *engine, struct request *request)
+{
+	request->removal = 0;
+	request->kept.row.state = REQUEST_QUEUED;
+	request->kept.row.ended = 0;
+	request_put(engine, request);
+	if (request->vm)
+		vm_touch(engine, request->vm);
 }
 
 void
@@ -260,6 +287,28 @@ request_event(struct engine *engine, enum event_type type, const struct request 
 	return event;
 }
 
+/* Its end goes into the journal. */
+static void
+request_announce(struct engine *engine, const struct request *request)
+{
+	const struct mib_request *row = &request->kept.row;
+	struct mib_event *event = request_event(engine, EVENT_REQUEST_FINISHED, request);
+
+	TEXT_FORMAT(event->text, "%.32s: %s %s%s%.60s", row->vm, name_of(verb_names, row->verb),
+		    name_of(request_state_names, row->state), row->error[0] ? ": " : "",
+		    row->error);
+	log_info("VM %s: request %s: %s %s%s%s", row->vm, row->id, name_of(verb_names, row->verb),
+		 name_of(request_state_names, row->state), row->error[0] ? ": " : "", row->error);
+}
+
+/* The SET that cancels it is through. */
+static void
+request_cancel(struct engine *engine, struct request *request)
+{
+	request_announce(engine, request);
+	request_remove(engine, request);
+}
+
 static void
 request_accept(struct engine *engine, struct request *request)
 {
@@ -285,9 +334,12 @@ void
 request_release(struct engine *engine, const struct message *message)
 {
 	struct request *request = request_find_token(engine, message->detail);
+	struct request *cancelled = request_find_removal(engine, message->detail);
 
 	if (request)
 		request_accept(engine, request);
+	else if (cancelled)
+		request_cancel(engine, cancelled);
 }
 
 /* The verb of the last one accepted for the VM that is still known. */
@@ -327,22 +379,29 @@ void
 request_drop(struct engine *engine, const struct message *message)
 {
 	struct request *request = request_find_token(engine, message->detail);
+	struct request *cancelled = request_find_removal(engine, message->detail);
 
-	if (!request)
-		return;
-	request_unshow(engine, request);
-	request_remove(engine, request);
+	if (request) {
+		request_unshow(engine, request);
+		request_remove(engine, request);
+	} else if (cancelled) {
+		request_requeue(engine, cancelled);
+	}
 }
 
 /* Held by an agentx process, or an engine, that is no more: the manager may have been told yes. */
 void
 request_release_held(struct engine *engine, bool all)
 {
-	struct request *request;
+	struct request *request, *next;
 
-	TAILQ_FOREACH (request, &engine->requests, next)
+	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
+		next = TAILQ_NEXT(request, next);
 		if (request->kept.row.state == REQUEST_HELD && (all || request->accepted_ms == 0))
 			request_accept(engine, request);
+		else if (request->removal != 0 && all)
+			request_cancel(engine, request);
+	}
 }
 
 /* ---- on to the hypervisor process, and back ---- */
@@ -499,7 +558,6 @@ static void
 request_finish(struct engine *engine, struct request *request, const struct outcome *outcome)
 {
 	struct mib_request *row = &request->kept.row;
-	struct mib_event *event;
 
 	row->state = (int32_t)outcome->state;
 	row->ended = engine->now.wall_ms;
@@ -507,12 +565,7 @@ request_finish(struct engine *engine, struct request *request, const struct outc
 		row->started = row->ended;
 	TEXT_SET(row->error, outcome->error);
 	request_put(engine, request);
-	event = request_event(engine, EVENT_REQUEST_FINISHED, request);
-	TEXT_FORMAT(event->text, "%.32s: %s %s%s%.60s", request->kept.row.vm,
-		    name_of(verb_names, row->verb), name_of(request_state_names, row->state),
-		    row->error[0] ? ": " : "", row->error);
-	log_info("VM %s: request %s: %s %s%s%s", row->vm, row->id, name_of(verb_names, row->verb),
-		 name_of(request_state_names, row->state), row->error[0] ? ": " : "", row->error);
+	request_announce(engine, request);
 }
 
 void
@@ -575,6 +628,11 @@ request_stored(struct engine *engine, uint64_t number, int state, bool durable)
 			       durable ? NULL : "the store cannot be written");
 		if (!durable)
 			request_remove(engine, request);
+	} else if (state == request->kept.row.state && request->removal != 0) {
+		request_answer(engine, request->removal, NULL,
+			       durable ? NULL : "the store cannot be written");
+		if (!durable)
+			request_requeue(engine, request);
 	} else if (state == request->kept.row.state && !request_is_open(request) && durable) {
 		request->settled = true;
 		request_forget(engine, number, engine->journal);

@@ -26,6 +26,7 @@ struct world {
 	size_t kept_vms_count;
 	struct store_request kept_requests[16];
 	size_t kept_requests_count;
+	bool slow; /* the disk does not answer: nothing is stored */
 };
 
 static const uint8_t uuid_www[UUID_SIZE] = {1}, uuid_db[UUID_SIZE] = {2}, uuid_new[UUID_SIZE] = {9};
@@ -65,6 +66,8 @@ collect(struct world *world)
 	while (engine_next_effect(world->engine, &effect)) {
 		if (effect.type == EFFECT_PUT_VM) {
 			keep_vm(world, &effect.vm);
+		} else if (effect.type == EFFECT_PUT_REQUEST && world->slow) {
+			continue;
 		} else if (effect.type == EFFECT_PUT_REQUEST) {
 			keep_request(world, &effect.request);
 			engine_stored(world->engine, world->now, effect.request.number,
@@ -715,6 +718,94 @@ test_undone_values_are_those_before(void **state)
 	assert_int_equal(row_of(world, "www")->memory_target_mib, 256);
 }
 
+/* www is being paused, and a shutdown waits for that. */
+static void
+tell_queued(struct world *world)
+{
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "noc-2", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+}
+
+static void
+test_a_queued_request_is_cancelled(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_null(request_row(world, "noc-2"));
+	assert_int_equal(event_of(world, EVENT_REQUEST_FINISHED)->outcome, REQUEST_CANCELLED);
+	forget_effects(world);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_null(the(world, EFFECT_ACTION));
+}
+
+static void
+test_a_cancelling_that_is_undone_cancels_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	tell(world, MSG_DROP, 3, NULL, 0);
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_QUEUED);
+	assert_null(event_of(world, EVENT_REQUEST_FINISHED));
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+}
+
+static void
+test_a_cancelling_is_answered_once_it_is_stored(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	world->slow = true;
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	assert_null(the(world, EFFECT_HELD));
+	world->slow = false;
+	engine_stored(world->engine, world->now, 2, REQUEST_CANCELLED, true);
+	collect(world);
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	assert_int_equal(the(world, EFFECT_HELD)->held.token, 3);
+}
+
+static void
+test_no_cancelling_without_a_store(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	world->slow = true;
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	engine_stored(world->engine, world->now, 2, REQUEST_CANCELLED, false);
+	collect(world);
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 0);
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_QUEUED);
+}
+
+static void
+test_a_cancelling_outlives_the_engine(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	begin_again(world);
+	tell_usual(world);
+	later(world, 5000);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_CANCELLED);
+	for (size_t i = 0; i < world->effects_count; i++)
+		assert_false(world->effects[i].type == EFFECT_ACTION &&
+			     world->effects[i].action.id == 2);
+}
+
 static void
 test_restart_of_the_hypervisor_process(void **state)
 {
@@ -790,6 +881,11 @@ main(void)
 	    TEST(test_restart_of_the_engine),
 	    TEST(test_a_dropped_hold_stays_dropped_over_a_restart),
 	    TEST(test_undone_values_are_those_before),
+	    TEST(test_a_queued_request_is_cancelled),
+	    TEST(test_a_cancelling_that_is_undone_cancels_nothing),
+	    TEST(test_a_cancelling_is_answered_once_it_is_stored),
+	    TEST(test_no_cancelling_without_a_store),
+	    TEST(test_a_cancelling_outlives_the_engine),
 	    TEST(test_restart_of_the_hypervisor_process),
 	    TEST(test_reload),
 	    TEST(test_malformed_messages_change_nothing),
