@@ -843,6 +843,30 @@ test_reload(void **state)
 }
 
 static void
+test_a_dead_domain_that_stays_is_not_the_vm(void **state)
+{
+	struct world *world = *state;
+	size_t events = 0;
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_DYING, 0); /* and never goes: some page is in use */
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	forget_effects(world);
+	for (int i = 0; i < 3; i++) {
+		later(world, 1000);
+		tell_domain(world, 3, uuid_www, DOMAIN_DYING, 0);
+		tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+		tell_sample(world, SAMPLE_STATES, true);
+	}
+	for (size_t i = 0; i < world->effects_count; i++)
+		events += world->effects[i].type == EFFECT_EVENT;
+	assert_int_equal(events, 0);
+	assert_int_equal(row_of(world, "www")->domid, 4);
+	tell_gone(world, 3);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -888,6 +912,7 @@ main(void)
 	    TEST(test_a_cancelling_outlives_the_engine),
 	    TEST(test_restart_of_the_hypervisor_process),
 	    TEST(test_reload),
+	    TEST(test_a_dead_domain_that_stays_is_not_the_vm),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
