@@ -30,6 +30,7 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	domain->vm = vm;
 	vm->born_ms = engine->now.mono_ms;
 	vm->reaped = false;
+	vm->bury_at_ms = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)

@@ -125,7 +125,7 @@ struct domain *domain_find(const struct engine *engine, uint32_t domid);
 /* death.c: what becomes of a dead domain that is ours */
 void death_settle(struct engine *engine, struct vm *vm);
 void death_failed(struct engine *engine, struct vm *vm); /* tries again later */
-int64_t death_deadline(const struct vm *vm);
+int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c */
 void request_restore(struct engine *engine, const struct store_content *content);

@@ -867,6 +867,42 @@ test_a_dead_domain_that_stays_is_not_the_vm(void **state)
 }
 
 static void
+test_a_burial_that_another_did_is_forgotten(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	later(world, 1000);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_gone(world, 3);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_figures(world, 4, "www", uuid_www);
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_SUCCEEDED, "");
+	tell_domain(world, 4, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH); /* waits 5 s ... */
+	tell_gone(world, 4); /* ... and a person is faster */
+	tell_domain(world, 5, uuid_www, DOMAIN_RUNNING, 0);
+	later(world, 10000);
+	assert_true(engine_deadline(world->engine) > world->now.mono_ms);
+}
+
+static void
+test_a_burial_waits_for_the_hypervisor(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	later(world, 1000);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_FAILED, "no");
+	tell_sample(world, SAMPLE_STATES, false);
+	later(world, 60000);
+	assert_true(engine_deadline(world->engine) > world->now.mono_ms);
+	forget_effects(world);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, ACTION_REPLACE);
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -913,6 +949,8 @@ main(void)
 	    TEST(test_restart_of_the_hypervisor_process),
 	    TEST(test_reload),
 	    TEST(test_a_dead_domain_that_stays_is_not_the_vm),
+	    TEST(test_a_burial_that_another_did_is_forgotten),
+	    TEST(test_a_burial_waits_for_the_hypervisor),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
