@@ -318,19 +318,56 @@ vm_settle_touched(struct engine *engine)
 	}
 }
 
+/* VMs that keep their section, or get one, by the UUID that the file says: before any takes one by
+ * a name, as the name may be another's now. */
+static void
+vm_claim(struct engine *engine)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		vm->config = NULL;
+	for (size_t i = 0; i < engine->config->vms_count; i++) {
+		const struct config_vm *config = &engine->config->vms[i];
+
+		vm = uuid_is_zero(config->uuid) ? NULL : vm_find_uuid(engine, config->uuid);
+		if (vm)
+			vm->config = config;
+	}
+}
+
+static struct vm *
+vm_claimed(const struct engine *engine, const struct config_vm *config)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->config == config)
+			return vm;
+	return NULL;
+}
+
+/* One that is free, with the name of a section. */
+static struct vm *
+vm_of_name(const struct engine *engine, const char *name)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (!vm->config && strcmp(vm->kept.name, name) == 0)
+			return vm;
+	return NULL;
+}
+
 /* The VM of a section: by the UUID that the file says, else by the name it had. */
 static struct vm *
 vm_of_config(struct engine *engine, const struct config_vm *config)
 {
-	struct vm *vm = NULL;
+	struct vm *vm = vm_claimed(engine, config);
 	uint8_t uuid[UUID_SIZE];
 
-	if (!uuid_is_zero(config->uuid))
-		vm = vm_find_uuid(engine, config->uuid);
 	if (!vm)
-		vm = vm_find_name(engine, config->name);
-	if (vm && vm->config)
-		vm = NULL;
+		vm = vm_of_name(engine, config->name);
 	if (!vm) {
 		memcpy(uuid, config->uuid, UUID_SIZE);
 		if (uuid_is_zero(uuid))
@@ -340,6 +377,7 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 		   !vm->domain) {
 		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
 		memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
+		vm->unsaved = true;
 	}
 	return vm;
 }
@@ -349,8 +387,7 @@ vm_load(struct engine *engine)
 {
 	struct vm *vm;
 
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		vm->config = NULL;
+	vm_claim(engine);
 	for (size_t i = 0; i < engine->config->vms_count; i++) {
 		vm = vm_of_config(engine, &engine->config->vms[i]);
 		vm->config = &engine->config->vms[i];

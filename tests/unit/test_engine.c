@@ -903,6 +903,39 @@ test_a_burial_waits_for_the_hypervisor(void **state)
 }
 
 static void
+test_another_uuid_in_the_file_is_kept(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	memcpy(world->vms[1].uuid, uuid_new, UUID_SIZE);
+	world->kept_vms_count = 0;
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_int_equal(world->kept_vms_count, 1);
+	assert_memory_equal(world->kept_vms[0].uuid, uuid_new, UUID_SIZE);
+	assert_int_equal(world->kept_vms[0].index, 2);
+}
+
+static void
+test_a_new_vm_takes_the_name_of_a_renamed_one(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->config.vms_count = 3;
+	memset(world->vms[0].uuid, 0, UUID_SIZE); /* the new www, whose file says no UUID */
+	TEXT_SET(world->vms[2].name, "old");
+	memcpy(world->vms[2].uuid, uuid_www, UUID_SIZE);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_int_equal(row_of(world, "old")->index, 1);
+	assert_int_equal(row_of(world, "old")->domid, 3);
+	assert_int_equal(row_of(world, "www")->index, 3);
+	assert_int_equal(engine_rows(world->engine)->sets[KIND_VM].count, 3);
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -951,6 +984,8 @@ main(void)
 	    TEST(test_a_dead_domain_that_stays_is_not_the_vm),
 	    TEST(test_a_burial_that_another_did_is_forgotten),
 	    TEST(test_a_burial_waits_for_the_hypervisor),
+	    TEST(test_another_uuid_in_the_file_is_kept),
+	    TEST(test_a_new_vm_takes_the_name_of_a_renamed_one),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
