@@ -30,6 +30,7 @@ struct request {
 	bool settled;	     /* the final state is in the store */
 	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
+	int64_t ended_ms;    /* the same */
 	bool shown;	     /* by the row of its VM, as what was last asked for */
 	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
 };
@@ -46,6 +47,7 @@ struct vm {
 	int64_t done_ms;		/* mono */
 	uint32_t died;			/* enum shutdown_reason of the last domain */
 	int64_t born_ms;		/* mono: since when the domain is known */
+	int64_t gone_ms;       /* mono: as kept.gone_wall_ms; 0: by an engine before this one */
 	int64_t bury_at_ms;    /* mono: a dead domain is dealt with not before; 0: not set */
 	uint32_t quick_deaths; /* in a row */
 	bool crashed;	       /* and does not run again yet */

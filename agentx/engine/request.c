@@ -118,6 +118,19 @@ request_answer(struct engine *engine, uint32_t token, const struct request *requ
 	TEXT_SET(effect->held.id, request->kept.row.id);
 }
 
+/* Accepted lately. The wall clock, which may be set, is asked only of what an engine before us
+ * took.
+ */
+static bool
+request_is_young(const struct engine *engine, const struct request *request)
+{
+	int64_t age_ms = request->accepted_ms != 0
+			     ? engine->now.mono_ms - request->accepted_ms
+			     : engine->now.wall_ms - request->kept.row.accepted;
+
+	return age_ms >= 0 && age_ms < JOIN_MS;
+}
+
 /* The last one accepted for the VM, where it is equal and unfinished or young. */
 static struct request *
 request_to_join(const struct engine *engine, const struct hold *hold)
@@ -130,9 +143,7 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 	if (!last || (uint32_t)last->kept.row.verb != hold->verb ||
 	    last->kept.row.number != hold->number)
 		return NULL;
-	if (request_is_open(last))
-		return last;
-	return engine->now.wall_ms - last->kept.row.accepted < JOIN_MS ? last : NULL;
+	return request_is_open(last) || request_is_young(engine, last) ? last : NULL;
 }
 
 static const char *
@@ -561,6 +572,7 @@ request_finish(struct engine *engine, struct request *request, const struct outc
 
 	row->state = (int32_t)outcome->state;
 	row->ended = engine->now.wall_ms;
+	request->ended_ms = engine->now.mono_ms;
 	if (row->started == 0)
 		row->started = row->ended;
 	TEXT_SET(row->error, outcome->error);
@@ -646,8 +658,10 @@ request_housekeeping(struct engine *engine)
 
 	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
 		next = TAILQ_NEXT(request, next);
+		/* By both clocks, as the wall clock may be set. */
 		if (!request_is_open(request) &&
-		    engine->now.wall_ms - request->kept.row.ended > KEEP_MS)
+		    engine->now.wall_ms - request->kept.row.ended > KEEP_MS &&
+		    (request->ended_ms == 0 || engine->now.mono_ms - request->ended_ms > KEEP_MS))
 			request_remove(engine, request);
 	}
 }

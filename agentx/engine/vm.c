@@ -294,6 +294,7 @@ vm_settle(struct engine *engine, struct vm *vm)
 	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
 	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
 		vm->kept.gone_wall_ms = engine->now.wall_ms;
+		vm->gone_ms = engine->now.mono_ms;
 		vm->unsaved = true;
 		engine->table_change_ms = engine->now.mono_ms;
 	}
@@ -415,7 +416,8 @@ vm_housekeeping(struct engine *engine)
 	for (vm = TAILQ_FIRST(&engine->vms); vm; vm = next) {
 		next = TAILQ_NEXT(vm, next);
 		if (vm_has_row(vm) || vm->kept.gone_wall_ms == 0 || vm->action ||
-		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS)
+		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS ||
+		    (vm->gone_ms != 0 && engine->now.mono_ms - vm->gone_ms < INDEX_REST_MS))
 			continue;
 		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
 		for (struct request *request = TAILQ_FIRST(&engine->requests); request;

@@ -936,6 +936,44 @@ test_a_new_vm_takes_the_name_of_a_renamed_one(void **state)
 }
 
 static void
+test_a_clock_set_back_joins_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_REBOOT, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	later(world, 60000);
+	world->now.wall_ms -= 3600 * 1000;
+	hold(world, 2, "", VERB_REBOOT, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+}
+
+static void
+test_a_clock_set_forward_removes_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 6, uuid_new, DOMAIN_RUNNING, 0);
+	tell_figures(world, 6, "guest", uuid_new);
+	tell_gone(world, 6);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	world->now.wall_ms += INT64_C(3600) * 1000 * 24 * 365;
+	later(world, 61000);
+	assert_non_null(request_row(world, "noc-1"));
+	tell_domain(world, 7, (const uint8_t[UUID_SIZE]){8}, DOMAIN_RUNNING, 0);
+	tell_figures(world, 7, "next", (const uint8_t[UUID_SIZE]){8});
+	assert_int_equal(row_of(world, "next")->index, 4);
+	later(world, INT64_C(3600) * 1000 * 24);
+	assert_null(request_row(world, "noc-1"));
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -986,6 +1024,8 @@ main(void)
 	    TEST(test_a_burial_waits_for_the_hypervisor),
 	    TEST(test_another_uuid_in_the_file_is_kept),
 	    TEST(test_a_new_vm_takes_the_name_of_a_renamed_one),
+	    TEST(test_a_clock_set_back_joins_nothing),
+	    TEST(test_a_clock_set_forward_removes_nothing),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
