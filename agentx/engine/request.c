@@ -75,6 +75,8 @@ request_restore(struct engine *engine, const struct store_content *content)
 
 		request->kept = content->requests[i];
 		request->vm = vm_find_uuid(engine, request->kept.uuid);
+		if (!request->vm && request_is_open(request)) /* it has another UUID since */
+			request->vm = vm_find_index(engine, request->kept.row.vm_index);
 		request->settled = !request_is_open(request);
 		TAILQ_INSERT_TAIL(&engine->requests, request, next);
 		rows_put_request(engine, request);
@@ -167,6 +169,15 @@ request_refusal(const struct engine *engine, const struct hold *hold, const stru
 	return NULL;
 }
 
+/* A manager may have used one that looks like ours. */
+static void
+request_make_id(const struct engine *engine, uint64_t number, char id[REQUEST_ID_SIZE])
+{
+	text_format(id, REQUEST_ID_SIZE, "auto-%" PRIu64, number);
+	for (unsigned i = 2; request_find_id(engine, id); i++)
+		text_format(id, REQUEST_ID_SIZE, "auto-%" PRIu64 ".%u", number, i);
+}
+
 static void
 request_new(struct engine *engine, const struct hold *hold, uint32_t token, struct vm *vm)
 {
@@ -181,7 +192,7 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, stru
 	if (hold->id[0])
 		TEXT_SET(row->id, hold->id);
 	else
-		TEXT_FORMAT(row->id, "auto-%" PRIu64, request->kept.number);
+		request_make_id(engine, request->kept.number, row->id);
 	TEXT_SET(row->vm, hold->vm_text[0] ? hold->vm_text : vm->kept.name);
 	row->verb = (int32_t)hold->verb;
 	row->number = hold->number;
@@ -450,6 +461,7 @@ request_dispatch(struct engine *engine, struct vm *vm)
 		return;
 	request->sent = true;
 	request->kept.domid = vm->domain ? vm->domain->domid : 0;
+	memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE); /* it may be another by now */
 	vm->action = request->kept.number;
 	vm->verb = (uint32_t)request->kept.row.verb;
 	vm->action_domid = request->kept.domid;
@@ -654,10 +666,14 @@ request_stored(struct engine *engine, uint64_t number, int state, bool durable)
 void
 request_housekeeping(struct engine *engine)
 {
+	static const struct outcome no_vm = {.state = REQUEST_FAILED,
+					     .error = "not begun: the VM is no more"};
 	struct request *request, *next;
 
 	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
 		next = TAILQ_NEXT(request, next);
+		if (!request->vm && !request->sent && request->kept.row.state == REQUEST_QUEUED)
+			request_finish(engine, request, &no_vm);
 		/* By both clocks, as the wall clock may be set. */
 		if (!request_is_open(request) &&
 		    engine->now.wall_ms - request->kept.row.ended > KEEP_MS &&

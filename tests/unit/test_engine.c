@@ -974,6 +974,56 @@ test_a_clock_set_forward_removes_nothing(void **state)
 }
 
 static void
+test_a_request_follows_its_vm_to_another_uuid(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	tell_gone(world, 3);
+	tell_domain(world, 8, uuid_new, DOMAIN_RUNNING, 0);
+	tell_figures(world, 8, "www", uuid_new);
+	forget_effects(world);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_FAILED, "it is no more");
+	assert_memory_equal(the(world, EFFECT_ACTION)->action.uuid, uuid_new, UUID_SIZE);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.domid, 8);
+}
+
+static void
+test_a_request_whose_vm_is_no_more_ends(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "noc-2", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	world->kept_vms_count = 0; /* another lauxend's store */
+	world->config.vms_count = 0;
+	begin_again(world);
+	later(world, 61000);
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_FAILED);
+}
+
+static void
+test_an_id_that_the_agent_makes_is_free(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "auto-2", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(request_row(world, "auto-2")->verb, VERB_PAUSE);
+	assert_int_equal(engine_rows(world->engine)->sets[KIND_REQUEST].count, 2);
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1026,6 +1076,9 @@ main(void)
 	    TEST(test_a_new_vm_takes_the_name_of_a_renamed_one),
 	    TEST(test_a_clock_set_back_joins_nothing),
 	    TEST(test_a_clock_set_forward_removes_nothing),
+	    TEST(test_a_request_follows_its_vm_to_another_uuid),
+	    TEST(test_a_request_whose_vm_is_no_more_ends),
+	    TEST(test_an_id_that_the_agent_makes_is_free),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
