@@ -25,11 +25,12 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	if (vm->domain == domain)
 		return;
 	if (vm->domain)
-		vm->domain->vm = NULL; /* two with one UUID: the younger is the VM */
+		vm->domain->vm = NULL; /* two with one UUID */
 	vm->domain = domain;
 	domain->vm = vm;
 	vm->born_ms = engine->now.mono_ms;
 	vm->reaped = false;
+	vm->bury_at_ms = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)
@@ -43,6 +44,26 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->died = REASON_UNKNOWN;
 	vm_touch(engine, vm);
 	rows_put_devices(engine, vm);
+}
+
+/* Of two with one UUID that one is the VM which lives, else the younger. */
+static uint64_t
+domain_rank(const struct domain *domain)
+{
+	bool lives = !(domain->state.flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING));
+
+	return (uint64_t)lives << 32 | domain->domid;
+}
+
+/* One that is dying can stay for as long as some page of it is in use: a VM that has had another
+ * domain since does not go back to it. */
+static bool
+domain_is_past(const struct vm *vm, const struct domain *domain)
+{
+	if (domain->state.flags & DOMAIN_DYING && vm->kept.domid != 0 &&
+	    vm->kept.domid != domain->domid)
+		return true;
+	return vm->domain && domain_rank(domain) < domain_rank(vm->domain);
 }
 
 /* The VM that domain is, by its UUID, else by its name, else a VM that is new to us. Without a name
@@ -80,7 +101,8 @@ domain_identify(struct engine *engine, struct domain *domain)
 			vm->kept.state = engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
 		}
 	}
-	domain_attach(engine, vm, domain);
+	if (!domain_is_past(vm, domain))
+		domain_attach(engine, vm, domain);
 }
 
 static void

@@ -225,9 +225,9 @@ engine_peer(struct engine *engine, struct instant now, enum role role, bool ther
 		/* Whatever was held by the agentx process that died was acknowledged, or may have
 		 * been: carried out at once. What an engine before us held waits for what agentx
 		 * says. */
-		if (!there)
+		if (!there && engine->agentx_there)
 			request_release_held(engine, true);
-		else if (!engine->agentx_there)
+		else if (there && !engine->agentx_there)
 			engine->held_until_ms = now.mono_ms + HELD_WAIT_MS;
 		engine->agentx_there = there;
 	}
@@ -249,7 +249,7 @@ engine_tick(struct engine *engine, struct instant now)
 
 	engine->now = now;
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(vm) <= now.mono_ms)
+		if (death_deadline(engine, vm) <= now.mono_ms)
 			vm_touch(engine, vm);
 	if (engine->held_until_ms <= now.mono_ms) {
 		engine->held_until_ms = INT64_MAX;
@@ -272,8 +272,8 @@ engine_deadline(const struct engine *engine)
 	if (engine->held_until_ms < deadline_ms)
 		deadline_ms = engine->held_until_ms;
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(vm) < deadline_ms)
-			deadline_ms = death_deadline(vm);
+		if (death_deadline(engine, vm) < deadline_ms)
+			deadline_ms = death_deadline(engine, vm);
 	return deadline_ms;
 }
 
