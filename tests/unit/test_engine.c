@@ -605,6 +605,23 @@ test_found_vms_come_and_go(void **state)
 	assert_int_equal(row_of(world, "next")->index, 4); /* 3 rests for a day */
 }
 
+/* Two workers look at the same moment: the figures may know a domain before the states do. */
+static void
+test_figures_before_states(void **state)
+{
+	struct world *world = *state;
+
+	tell_figures(world, 7, "stray", uuid_new);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_null(row_of(world, "stray"));
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 7, uuid_new, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_non_null(row_of(world, "stray"));
+	assert_int_equal(row_of(world, "stray")->state, VM_RUNNING);
+	assert_null(event_of(world, EVENT_VM_STATE_CHANGED)); /* it ran when we first looked */
+}
+
 static void
 test_devices(void **state)
 {
@@ -739,6 +756,7 @@ main(void)
 	    TEST(test_late_figures_leave_states_true),
 	    TEST(test_another_uuid_is_the_same_vm),
 	    TEST(test_found_vms_come_and_go),
+	    TEST(test_figures_before_states),
 	    TEST(test_devices),
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
