@@ -62,7 +62,14 @@ $(BUILD)/libtest.a: $(UNIT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libtest.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lcmocka -lpthread
 
-tests: all $(TESTS)
+# What [walk] is measured against: a module of snmpd with the same table.
+INMASTER = tests/bench/inmaster/inmaster.c agentx/snmp/variable.c $(MIB) $(BASE)
+$(BUILD)/tests/bench/inmaster.so: $(INMASTER) $(wildcard mib/*.h agentx/base/*.h tests/system/rows.h)
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fPIE -MMD -MP,$(ALL_CFLAGS)) -fPIC -shared -o $@ $(INMASTER) \
+		$(PKG_LIBS) $(SNMP_LIBS)
+
+tests: all $(TESTS) $(BUILD)/tests/bench/inmaster.so
 
 # What a target needs is installed where it is missing.
 deps-%:

@@ -42,8 +42,8 @@ struct actions {
 	const struct options *options;
 	const struct config *config;
 	struct actions_handlers handlers;
-	char *run_dir;		     /* of the first configuration: records do not move */
-	TAILQ_HEAD(, entry) entries; /* in the order they came */
+	char *run_dir;			       /* of the first configuration: records do not move */
+	TAILQ_HEAD(entry_list, entry) entries; /* in the order they came */
 	size_t count, running;
 };
 

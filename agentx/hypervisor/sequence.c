@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -349,6 +350,7 @@ asker_start(const struct run *run, enum verb verb, pid_t *pid)
 			close(ends[0]);
 		return *pid < 0 ? -1 : ends[0];
 	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	action.verb = verb;
 	hv = sequence->driver->open(sequence->config, outcome.error);
 	if (hv)

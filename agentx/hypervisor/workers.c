@@ -32,6 +32,7 @@ struct watched {
 	int64_t born_ms;
 	unsigned failures; /* failed passes and deaths since it last did its work */
 	bool runs, urgent; /* a pass, and which */
+	bool renewed;	   /* killed only to be started anew */
 	bool wants_regular, wants_urgent;
 };
 
@@ -89,21 +90,23 @@ pass_failed(struct watched *watched, const char *error)
 	workers->handlers.news(workers->handlers.arg);
 }
 
-/* Ends the pass that runs without a word: it will be made again. */
-static void
-pass_drop(struct watched *watched)
-{
-	watched->runs = false;
-	event_del(watched->late);
-	watched->wants_regular = watched->kind != WORKER_WATCH;
-}
-
 static void
 watched_kill(struct watched *watched)
 {
 	watched_forget_socket(watched);
 	if (watched->pid > 0)
 		kill(watched->pid, SIGKILL);
+}
+
+/* No fault of the worker's: its pass is made again, by another. */
+static void
+watched_renew(struct watched *watched)
+{
+	watched->runs = false;
+	event_del(watched->late);
+	watched->wants_regular = watched->kind != WORKER_WATCH;
+	watched->renewed = watched->pid > 0;
+	watched_kill(watched);
 }
 
 /* The driver had answered: only the storage path hangs, and the pass is made again without it. */
@@ -116,8 +119,7 @@ pool_late(struct watched *watched)
 		 workers->config->pools[workers->pool], POOL_OUT_MS / 60000);
 	workers->pools_out |= UINT64_C(1) << workers->pool;
 	workers->pools_out_ms = clock_mono_ms() + POOL_OUT_MS;
-	watched_kill(watched);
-	pass_drop(watched);
+	watched_renew(watched);
 }
 
 static void
@@ -367,6 +369,11 @@ watched_died(struct watched *watched, int status)
 	char error[TEXT_SIZE];
 
 	watched->pid = 0;
+	if (watched->renewed) {
+		watched->renewed = false;
+		watched_start(watched);
+		return;
+	}
 	if (WIFSIGNALED(status))
 		TEXT_FORMAT(error, "the %s worker was killed by signal %d",
 			    worker_kind_names[watched->kind], WTERMSIG(status));
@@ -470,10 +477,8 @@ workers_configure(struct workers *workers, const struct config *config)
 	workers_set_interval(workers);
 	if (!same)
 		workers->pools_out = 0;
-	for (size_t i = 0; !same && i < WORKER_COUNT; i++) {
-		pass_drop(&workers->watched[i]);
-		watched_kill(&workers->watched[i]);
-	}
+	for (size_t i = 0; !same && i < WORKER_COUNT; i++)
+		watched_renew(&workers->watched[i]);
 }
 
 void

@@ -220,16 +220,17 @@ static void
 mend_destroy(struct hv *hv, const struct action *action, struct outcome *outcome)
 {
 	libxl_dominfo info;
-	bool begun;
+	bool lives, begun;
 
 	if (!action->domid || uuid_is_zero(action->uuid))
 		return;
-	begun = xen_info(hv, action->domid, &info) == 1 &&
-		uuid_equal(info.uuid.uuid, action->uuid) &&
-		(info.paused || info.shutdown || info.dying);
+	lives = xen_info(hv, action->domid, &info) == 1 && uuid_equal(info.uuid.uuid, action->uuid);
+	begun = lives && (info.paused || info.shutdown || info.dying);
 	libxl_dominfo_dispose(&info);
 	if (begun)
 		xen_destroy(hv, action->domid, outcome);
+	else if (lives)
+		xen_fail(hv, outcome, "%s was not destroyed, and runs on", action->name);
 }
 
 void

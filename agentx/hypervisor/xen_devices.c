@@ -143,14 +143,14 @@ learn_disk(struct hv *hv, struct device *device)
 	struct fact_disk *disk = &device->disk;
 	const char *kind = device->id.kind;
 	unsigned domid = device->id.domid, number = device->id.device;
-	char mode[8];
+	char mode[8], params[256];
 
 	disk->domid = domid;
 	disk->device = number;
 	xen_store_text(hv, disk->name, sizeof(disk->name), "backend/%s/%u/%u/dev", kind, domid,
 		       number);
-	xen_store_text(hv, disk->target, sizeof(disk->target), "backend/%s/%u/%u/params", kind,
-		       domid, number);
+	xen_store_text(hv, params, sizeof(params), "backend/%s/%u/%u/params", kind, domid, number);
+	TEXT_SET(disk->target, xen_parse_params(params));
 	xen_store_text(hv, mode, sizeof(mode), "backend/%s/%u/%u/mode", kind, domid, number);
 	disk->read_only = *mode == 'r';
 	device->removable =
@@ -260,13 +260,13 @@ put_device(struct hv *hv, const struct xen_device_name *id, const struct interfa
 	struct device *device = keep(hv, id);
 
 	device->listed = true;
-	if (is_net(id)) {
-		put_net(device, all, sink);
-		return;
-	}
-	if (device->removable) /* true at first, too */
+	if (is_disk(id) && device->removable) /* true at first, too */
 		learn_disk(hv, device);
-	if (!hv->xs_failed)
+	if (hv->xs_failed)
+		return;
+	if (is_net(id))
+		put_net(device, all, sink);
+	else
 		put_disk(device, sink);
 }
 

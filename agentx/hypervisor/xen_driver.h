@@ -149,6 +149,10 @@ struct xen_device_name {
 };
 bool xen_parse_device(const char *text, struct xen_device_name *name);
 
+/* What is behind a disk, in its backend's params: "/dev/vg/web1", or "aio:/var/lib/web1.img", where
+ * the format goes. Points into params. */
+const char *xen_parse_params(const char *params);
+
 /* Why xl failed: the line of its output that says so best, without file names, line numbers and
  * domids of libxl; "" where there is none. */
 void xen_parse_complaint(const char *output, char *error);

@@ -8,17 +8,24 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 
-#define CONFIG_TRIES 5	    /* a domain under construction has no configuration yet */
+#define CONFIG_TRIES 5	    /* it may be locked, or be none of libxl's */
 #define CONFIG_PASS_MS 1000 /* what a pass may spend on them; the rest has its turn in the next */
 
 /* What is kept of a domain from pass to pass, by domid and UUID. */
 struct kept {
 	uint32_t domid;
 	uint8_t uuid[UUID_SIZE];
-	bool listed;	/* in this pass */
+	bool listed; /* in this pass */
+
+	/* What its toolstack wrote while it made the domain. */
+	bool settled; /* it has run: that is complete, and not read again */
+	uint32_t stubdom_for;
+	uint64_t memory_max_kib;
+	int64_t start_wall_ms;
 	unsigned tries; /* of its configuration that are left; 0: got it, or never will */
 	uint32_t on_poweroff, on_reboot, on_crash; /* enum on_action */
-	int64_t start_wall_ms;
+
+	/* What its guest last wrote. */
 	uint64_t inside_total_kib, inside_free_kib;
 	int64_t inside_mono_ms;
 };
@@ -93,14 +100,14 @@ learn_config(struct hv *hv, struct kept *kept)
  * Its age is counted from the last change, as xenstore has no times.
  */
 static void
-learn_inside(struct hv *hv, struct kept *kept, uint64_t max_kib)
+learn_inside(struct hv *hv, struct kept *kept)
 {
 	uint64_t total = xen_store_number(hv, "/local/domain/%u/data/meminfo_total", kept->domid);
 	uint64_t left = 0;
 
 	if (total)
 		left = xen_store_number(hv, "/local/domain/%u/data/meminfo_free", kept->domid);
-	if (left > total || (max_kib && total > max_kib))
+	if (left > total || (kept->memory_max_kib && total > kept->memory_max_kib))
 		total = left = 0;
 	if (total != kept->inside_total_kib || left != kept->inside_free_kib)
 		kept->inside_mono_ms = clock_mono_ms();
@@ -119,29 +126,41 @@ read_start(struct hv *hv, const struct kept *kept)
 }
 
 static void
+learn_birth(struct hv *hv, struct kept *kept, const libxl_dominfo *info)
+{
+	if (kept->settled)
+		return;
+	/* only a device model's domain has a target */
+	kept->stubdom_for = (uint32_t)xen_store_number(hv, "/local/domain/%u/target", kept->domid);
+	kept->memory_max_kib =
+	    xen_store_number(hv, "/local/domain/%u/memory/static-max", kept->domid);
+	kept->start_wall_ms = read_start(hv, kept);
+	kept->settled = info->cpu_time > 0;
+}
+
+static void
 put_figures(struct hv *hv, struct kept *kept, const struct xen_monitors *monitors,
 	    const struct hv_sink *sink)
 {
-	struct fact_figures fact = {.domid = kept->domid};
-	unsigned domid = kept->domid;
+	struct fact_figures fact = {
+	    .domid = kept->domid,
+	    .stubdom_for = kept->stubdom_for,
+	    .on_poweroff = kept->on_poweroff,
+	    .on_reboot = kept->on_reboot,
+	    .on_crash = kept->on_crash,
+	    .memory_max_kib = kept->memory_max_kib,
+	    .start_wall_ms = kept->start_wall_ms,
+	};
 
 	memcpy(fact.uuid, kept->uuid, UUID_SIZE);
-	xen_store_text(hv, fact.name, sizeof(fact.name), "/local/domain/%u/name", domid);
-	/* only a device model's domain has this */
-	fact.stubdom_for = (uint32_t)xen_store_number(hv, "/local/domain/%u/target", domid);
-	fact.memory_max_kib = xen_store_number(hv, "/local/domain/%u/memory/static-max", domid);
-	fact.memory_target_kib = xen_store_number(hv, "/local/domain/%u/memory/target", domid);
-	learn_inside(hv, kept, fact.memory_max_kib);
-	if (!kept->start_wall_ms)
-		kept->start_wall_ms = read_start(hv, kept);
+	xen_store_text(hv, fact.name, sizeof(fact.name), "/local/domain/%u/name", kept->domid);
+	fact.memory_target_kib =
+	    xen_store_number(hv, "/local/domain/%u/memory/target", kept->domid);
+	learn_inside(hv, kept);
 	fact.inside_total_kib = kept->inside_total_kib;
 	fact.inside_free_kib = kept->inside_free_kib;
 	fact.inside_mono_ms = kept->inside_mono_ms;
-	fact.start_wall_ms = kept->start_wall_ms;
-	fact.on_poweroff = kept->on_poweroff;
-	fact.on_reboot = kept->on_reboot;
-	fact.on_crash = kept->on_crash;
-	fact.monitored = xen_monitors_have(monitors, domid, fact.name);
+	fact.monitored = xen_monitors_have(monitors, kept->domid, fact.name);
 	if (!hv->xs_failed)
 		sink->put(sink->arg, MSG_FIGURES, &fact, sizeof(fact));
 }
@@ -192,7 +211,8 @@ put_domains(struct hv *hv, const libxl_dominfo *list, int count, const struct hv
 		if (list[i].domid == 0)
 			continue;
 		kept = keep(hv->domains, &list[i]);
-		if (kept->tries && clock_mono_ms() < until_ms)
+		learn_birth(hv, kept, &list[i]);
+		if (kept->tries && kept->settled && clock_mono_ms() < until_ms)
 			learn_config(hv, kept);
 		put_figures(hv, kept, &monitors, sink);
 	}

@@ -86,6 +86,14 @@ xen_parse_device(const char *text, struct xen_device_name *name)
 	return domid <= UINT32_MAX && device <= UINT32_MAX;
 }
 
+const char *
+xen_parse_params(const char *params)
+{
+	size_t format = strspn(params, "abcdefghijklmnopqrstuvwxyz0123456789");
+
+	return format && !strncmp(params + format, ":/", 2) ? params + format + 1 : params;
+}
+
 /* What libxl and libxc put before the words that matter. */
 static const char *const complaint_heads[] = {"libxl: ", "xl: ", "xc: ", "error: ", "panic: "};
 

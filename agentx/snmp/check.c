@@ -435,3 +435,11 @@ wishes_clear(struct wishes *wishes)
 	free(wishes->list);
 	*wishes = (struct wishes){0};
 }
+
+void
+wishes_move(struct wishes *to, struct wishes *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		wish_add(to, &from->list[i]);
+	wishes_clear(from);
+}

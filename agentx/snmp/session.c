@@ -108,7 +108,7 @@ session_agreed(struct session *session, int operation, const netsnmp_pdu *pdu, c
 		return true;
 	if (operation == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE)
 		session_lose(session, refusal, REFUSED_MS);
-	else if (operation != NETSNMP_CALLBACK_OP_RESEND)
+	else if (operation == NETSNMP_CALLBACK_OP_TIMED_OUT)
 		session_lose(session, "does not answer", RETRY_MS);
 	return false;
 }

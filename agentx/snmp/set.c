@@ -89,19 +89,25 @@ set_end(struct set *set, enum message_type word)
 	set->committed = false;
 }
 
+/* A SET over both of our subtrees comes as two TestSets, then as two of each step. */
 static int
 set_test(struct set *set, netsnmp_pdu *pdu)
 {
+	struct wishes more;
 	int rc;
 
-	set_abandon(set);
+	if (pdu->transid != set->transaction || set->committed)
+		set_abandon(set);
 	set->transaction = pdu->transid;
-	rc = check_set(set->rows, pdu->variables, clock_wall_ms(), &set->wishes, &pdu->errindex);
-	if (rc != SNMP_ERR_NOERROR || set->wishes.count == 0 || channel_attached(set->engine))
-		return rc;
-	pdu->errindex = set->wishes.list[0].at;
-	wishes_clear(&set->wishes);
-	return SNMP_ERR_RESOURCEUNAVAILABLE;
+	rc = check_set(set->rows, pdu->variables, clock_wall_ms(), &more, &pdu->errindex);
+	if (rc == SNMP_ERR_NOERROR && more.count > 0 && !channel_attached(set->engine)) {
+		rc = SNMP_ERR_RESOURCEUNAVAILABLE;
+		pdu->errindex = more.list[0].at;
+	} else {
+		wishes_move(&set->wishes, &more);
+	}
+	wishes_clear(&more);
+	return rc;
 }
 
 void
@@ -115,9 +121,9 @@ set_held(struct set *set, uint32_t token, const struct hold_answer *answer)
 		set->answers++;
 		if (!answer->ok) {
 			set->refused = wish;
-			log_warn("request %s of VM %u is refused: %s",
+			log_warn("request %s of VM %u is refused: %.*s",
 				 name_of(verb_names, (int)wish->hold.verb), wish->hold.vm,
-				 answer->error);
+				 TEXT_SIZE - 1, answer->error);
 		}
 		set->answered = set->refused || set->answers == set->wishes.count;
 	}
@@ -127,6 +133,8 @@ set_held(struct set *set, uint32_t token, const struct hold_answer *answer)
 static int
 set_commit(struct set *set, netsnmp_pdu *pdu)
 {
+	if (set->committed)
+		return SNMP_ERR_NOERROR;
 	set->answers = 0;
 	set->refused = NULL;
 	set->answered = set->wishes.count == 0;

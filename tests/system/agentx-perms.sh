@@ -1,68 +1,27 @@
 #!/bin/bash
 # The AgentX lines of conf/snmpd.conf: snmpd as root, started as it is and as Debian starts it, lets
-# the one unprivileged user in and no other. The user is one that needs no entry in /etc/passwd, the
-# subagent another snmpd. Needs root.
+# the one unprivileged user in and no other. That user is one that needs no entry in /etc/passwd, and
+# the subagent another snmpd; then lauxend itself comes in, as nobody. Needs root.
 cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
 root=.1.3.6.1.4.1.8072.9999.9999.2008
 uid=64001 other=64002
 
-passed=0 failed=0 skipped=0
-ok() { echo "ok - $1"; passed=$((passed + 1)); }
-not_ok() { echo "not ok - $1"; failed=$((failed + 1)); }
-finish() {
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" = 0 ]
-	exit
-}
-skip() { echo "ok - # SKIP $1"; skipped=$((skipped + 1)); }
-PATH=$PATH:/usr/sbin
 if [ "$(id -u)" != 0 ]; then
-	skip "only root can give the socket to another user"
-	finish
+	skip "the AgentX lines of conf/snmpd.conf" "only root can give the socket to another user"
+	lx_done
 fi
-if ! command -v snmpd >/dev/null; then
-	skip "snmpd is not installed"
-	finish
-fi
-
-dir=$(mktemp -d) || exit 2
+lx_begin
+dir=$LX_DIR
 chmod 755 "$dir"
-pids=
-end() { # PID...
-	kill "$@" 2>/dev/null
-	wait "$@" 2>/dev/null
-}
-clean() {
-	[ -z "$pids" ] || end $pids
-	rm -rf "$dir"
-}
-trap clean EXIT
-trap 'exit 1' HUP INT TERM
-export MIBS= SNMPCONFPATH=$dir/none
-
-# wait_for SECONDS COMMAND...: until it succeeds.
-wait_for() {
-	local until=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $until ] || return 1
-		sleep 0.1
-	done
-}
-
-# A UDP port of loopback that nobody has.
-free_port() {
-	local port
-	while port=$((20000 + RANDOM % 20000)); do
-		grep -qi ":$(printf %04X $port) " /proc/net/udp || { echo $port; return; }
-	done
-}
+export SNMPCONFPATH=$dir/none
 
 # master NAME ARGUMENTS...: a snmpd with the AgentX lines of conf/; sets port, socket and master.
 master() {
 	local name=$1 persistent=$dir/persistent-$1
 	shift
-	port=$(free_port) socket=$dir/$name/master
+	port=$(lx_port) socket=$dir/$name/master
 	mkdir "$persistent"
 	chmod 777 "$persistent"
 	sed -n -e "s,^agentXSocket .*,agentXSocket unix:$socket,p" -e '/^master agentx/p' \
@@ -71,8 +30,8 @@ master() {
 	SNMP_PERSISTENT_DIR=$persistent snmpd -f -Lf "$dir/$name.log" -C -c "$dir/$name.conf" "$@" \
 		2>/dev/null &
 	master=$!
-	pids="$pids $master"
-	wait_for 10 grep -q 'NET-SNMP version' "$dir/$name.log"
+	LX_PIDS+=("$master")
+	check_wait 10 "$name: snmpd starts" grep -q 'NET-SNMP version' "$dir/$name.log"
 }
 
 get() { snmpget -v2c -c public -r 0 -t 1 -On "127.0.0.1:$port" "$root.$1" 2>&1; }
@@ -88,54 +47,51 @@ subagent() {
 	SNMP_PERSISTENT_DIR=$dir/sub-$1 setpriv --reuid="$1" --regid="$1" --clear-groups \
 		snmpd -X -f -Le -C -c "$dir/sub-$1/conf" 2>"$dir/sub-$1/log" &
 	subagent=$!
-	pids="$pids $subagent"
+	LX_PIDS+=("$subagent")
 }
 
+refused() { grep -q 'Failed to connect to the agentx master' "$dir/sub-$1/log"; }
+
 try() { # NAME SNMPD-ARGUMENTS...
-	local name=$1
-	if ! master "$@"; then
-		not_ok "$name: snmpd starts"
-		sed 's/^/# /' "$dir/$name.log"
-		return
-	fi
+	local name=$1 first
+	master "$@"
 	subagent $uid 1.1.1.0
-	local first=$subagent
-	if wait_for 15 serves 1.1.1.0 of-$uid; then
-		ok "$name: the user of agentXPerms comes in and serves its object"
-	else
-		not_ok "$name: the user of agentXPerms comes in and serves its object: $(tail -2 "$dir/sub-$uid/log")"
-	fi
+	first=$subagent
+	check_wait 15 "$name: the user of agentXPerms comes in and serves its object" serves 1.1.1.0 of-$uid
 	subagent $other 1.1.2.0
-	local second=$subagent
-	if wait_for 15 grep -q 'Failed to connect to the agentx master' "$dir/sub-$other/log" &&
-	    ! serves 1.1.2.0 of-$other; then
-		ok "$name: another user is refused"
-	else
-		not_ok "$name: another user is refused: $(get 1.1.2.0; tail -2 "$dir/sub-$other/log")"
-	fi
-	end $first $second $master
+	check_wait 15 "$name: another user is refused" refused $other
+	check_is "$name: it serves nothing" "$(get 1.1.2.0 | grep "of-$other")" ""
+	for pid in "$subagent" "$first" "$master"; do lx_stop "$pid"; done
 }
 try as-root
 if getent passwd Debian-snmp >/dev/null; then
 	try as-debian -u Debian-snmp -g Debian-snmp
 else
-	skip "as-debian: there is no user Debian-snmp"
+	skip "as-debian" "there is no user Debian-snmp"
 fi
 
 # The trap that lauxen.tmpfiles is for: a directory that an earlier snmpd made for itself alone.
 mkdir -m 700 "$dir/older"
 master older
 subagent $uid 1.1.1.0
-if wait_for 15 grep -q 'Failed to connect to the agentx master' "$dir/sub-$uid/log"; then
-	ok "older: a directory of mode 0700 keeps the user out"
-else
-	not_ok "older: a directory of mode 0700 keeps the user out"
-fi
-mode=$(awk '$2 == "/var/agentx" { print $3 }' conf/lauxen.tmpfiles)
-chmod "$mode" "$dir/older"
-if wait_for 15 serves 1.1.1.0 of-$uid; then
-	ok "older: with the mode of lauxen.tmpfiles it comes in, without a restart"
-else
-	not_ok "older: with the mode of lauxen.tmpfiles it comes in, without a restart: $(tail -2 "$dir/sub-$uid/log")"
-fi
-finish
+check_wait 15 "older: a directory of mode 0700 keeps the user out" refused $uid
+chmod "$(awk '$2 == "/var/agentx" { print $3 }' conf/lauxen.tmpfiles)" "$dir/older"
+check_wait 15 "older: with the mode of lauxen.tmpfiles it comes in, without a restart" \
+	serves 1.1.1.0 of-$uid
+
+# lauxend, started by root as the unit does it.
+uid=$(id -u nobody)
+master lauxend
+lx_simxen -n 1 --services none
+LX_AGENT=127.0.0.1:$port
+lx_config
+sed -i "s,agentx-socket = .*,agentx-socket = \"unix:$socket\"," "$dir/lauxen.conf"
+chown nobody "$dir/state"
+chmod 644 "$dir/lauxen.conf"
+"$LX_BUILD/lauxend" -d -f "$dir/lauxen.conf" -u nobody </dev/null >"$dir/lauxend.log" 2>&1 &
+LX_LAUXEND=$!
+LX_PIDS+=("$LX_LAUXEND")
+check_wait 15 "lauxend: its objects are served" lx_agent_up
+check_is "lauxend: the process that talks to snmpd is nobody's" \
+	"$(ps -o user= -p "$(lx_child agentx)")" nobody
+lx_done

@@ -66,7 +66,9 @@ esac
 END
 chmod +x "$LX_DIR/refuse"
 PASS=1.3.6.1.4.1.8072.9999.9999.2009
-LX_SNMPD_CONF="pass .$PASS $LX_DIR/refuse"
+TCP=$(lx_port)
+LX_SNMPD_CONF="pass .$PASS $LX_DIR/refuse
+agentXSocket unix:$LX_DIR/agentx,tcp:127.0.0.1:$TCP"
 lx_trapd
 
 # ---- without snmpd ----
@@ -314,6 +316,12 @@ told_again() { since | grep -q '^release' && since | grep -q '^drop'; }
 check_wait 2 "it is told what became of the last holds" told_again
 fake reload
 check_wait 2 "a reload keeps the session" answers
+sed -i "s|agentx-socket = .*|agentx-socket = \"tcp:127.0.0.1:$TCP\"|" "$LX_DIR/lauxen.conf"
+fake reload
+check_wait 3 "a reload with another socket moves it there" grep -q "serves snmpd at tcp:127.0.0.1:$TCP" "$LX_DIR/lauxend.log"
+check_wait 3 "where it serves" answers
+fake events 10
+check_wait 5 "and notifies" all_traps 851 1060
 fake dies
 check_wait 2 "without an engine the rows stay" answers
 set_fails "and a SET is refused" resourceUnavailable $C.1.5 $C.1.5 i 5

@@ -3,60 +3,26 @@
 # may, and what it may not. In the place of lauxend snmpd itself has an object that can be written in
 # each subtree, so that every refusal is one of the views.
 cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
 root=.1.3.6.1.4.1.8072.9999.9999.2008
 vm_mib=.1.3.6.1.2.1.236.1.1.1.0
 status=$root.1.1.1.0 control=$root.2.1.1.2.3 policy=$root.3.1.0 guest=$root.4.1.0
 
-passed=0 failed=0 skipped=0
-ok() { echo "ok - $1"; passed=$((passed + 1)); }
-not_ok() { echo "not ok - $1"; failed=$((failed + 1)); }
-finish() {
-	echo "$passed passed, $failed failed, $skipped skipped"
-	[ "$failed" = 0 ]
-	exit
-}
 for tool in snmpd snmptrapd; do
-	if ! PATH=$PATH:/usr/sbin command -v $tool >/dev/null; then
-		echo "ok - # SKIP $tool is not installed"
-		skipped=1
-		finish
+	if ! command -v $tool >/dev/null; then
+		skip "conf/snmpd.conf and conf/snmptrapd.conf" "$tool is not installed"
+		lx_done
 	fi
 done
-PATH=$PATH:/usr/sbin
-
-dir=$(mktemp -d) || exit 2
-pids=
-clean() {
-	for pid in $pids; do kill "$pid" 2>/dev/null; done
-	wait
-	rm -rf "$dir"
-}
-trap clean EXIT
-trap 'exit 1' HUP INT TERM
-export MIBS= SNMPCONFPATH=$dir/none
-
-# wait_for SECONDS COMMAND...: until it succeeds.
-wait_for() {
-	local until=$((SECONDS + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $until ] || return 1
-		sleep 0.1
-	done
-}
-
-# A UDP port of loopback that nobody has.
-free_port() {
-	local port
-	while port=$((20000 + RANDOM % 20000)); do
-		grep -qi ":$(printf %04X $port) " /proc/net/udp || { echo $port; return; }
-	done
-}
+lx_begin
+dir=$LX_DIR
+export SNMPCONFPATH=$dir/none
 
 # The files of conf/ as INSTALL says, with passwords, and with what a test needs changed.
 passwords='s/"\([A-Z]*\)-\([A-Z]*\)-PASSWORD"/"\1-\2-of-a-test"/g'
-port=$(free_port) trap_port=$(free_port)
-while [ "$trap_port" = "$port" ]; do trap_port=$(free_port); done
+port=$(lx_port) trap_port=$(lx_port)
+while [ "$trap_port" = "$port" ]; do trap_port=$(lx_port); done
 mkdir "$dir/conf" "$dir/snmpd" "$dir/snmptrapd" "$dir/tools"
 sed -e "s,^agentXSocket .*,agentXSocket unix:$dir/agentx/master," -e '/^agentXPerms/d' \
 	-e '/^#trapsess/s/^#//' -e "s/noc.example.org:162/127.0.0.1:$trap_port/" \
@@ -77,12 +43,13 @@ sed "$passwords" conf/snmptrapd.conf >"$dir/snmptrapd.conf"
 
 SNMP_PERSISTENT_DIR=$dir/snmptrapd snmptrapd -f -Lf "$dir/traps" -C -c "$dir/snmptrapd.conf" \
 	"udp:127.0.0.1:$trap_port" 2>"$dir/snmptrapd.err" &
-pids="$pids $!"
-wait_for 10 grep -qi ":$(printf %04X "$trap_port") " /proc/net/udp || not_ok "snmptrapd listens"
+LX_PIDS+=($!)
+check_wait 10 "snmptrapd takes conf/snmptrapd.conf and listens" \
+	grep -qi ":$(printf %04X "$trap_port") " /proc/net/udp
 # Without -C, which would keep snmpd from its users as well.
 SNMPCONFPATH=$dir/conf:$dir/snmpd SNMP_PERSISTENT_DIR=$dir/snmpd \
 	snmpd -f -Lf "$dir/log" 2>"$dir/snmpd.err" &
-pids="$pids $!"
+LX_PIDS+=($!)
 
 # as USER TOOL ARGUMENTS...: as that user, with authentication and privacy.
 as() {
@@ -102,26 +69,18 @@ expect() {
 	if grep -qE "$text" <<<"$output"; then
 		ok "$what"
 	else
-		not_ok "$what: $(head -c 300 <<<"$output" | tr '\n' ' ')"
+		not_ok "$what" "$(head -c 1000 <<<"$output")"
 	fi
 }
 
-if ! wait_for 15 as read snmpget $status; then
-	not_ok "snmpd takes conf/snmpd.conf and answers"
-	sed 's/^/# /' "$dir/log" "$dir/snmpd.err" | grep -v 'Connection from' | head -20
-	finish
+if ! lx_wait 15 as read snmpget $status; then
+	not_ok "snmpd takes conf/snmpd.conf and answers" "$(head -20 "$dir/log" "$dir/snmpd.err")"
+	lx_done
 fi
 ok "snmpd takes conf/snmpd.conf and answers"
-if grep -qiE 'error|unknown token|warning' "$dir/log"; then
-	not_ok "snmpd has nothing to say against it: $(grep -iE 'error|unknown|warning' "$dir/log" | head -3)"
-else
-	ok "snmpd has nothing to say against it"
-fi
-if grep -q 'of-a-test' "$dir/snmpd/snmpd.conf"; then
-	not_ok "snmpd took the passwords out of its file"
-else
-	ok "snmpd took the passwords out of its file"
-fi
+check_is "snmpd has nothing to say against it" \
+	"$(grep -iE 'error|unknown|warning' "$dir/log" | head -3)" ""
+check_is "snmpd took the passwords out of its file" "$(grep 'of-a-test' "$dir/snmpd/snmpd.conf")" ""
 
 # may_read, refused_read USER NAME OID; may_write, refused_write USER NAME OID TYPE VALUE
 may_read() {
@@ -143,7 +102,7 @@ declare -A value=([lxStatus]="s other" [lxControl]="u 512" [lxPolicy]="i 33" [lx
 	[VM-MIB]="s other")
 declare -A reads=([read]="lxStatus VM-MIB" [operate]="lxStatus VM-MIB lxControl"
 	[admin]="lxStatus VM-MIB lxPolicy" [guest]="lxStatus VM-MIB lxGuest")
-declare -A writes=([read]= [operate]=lxControl [admin]=lxPolicy [guest]=lxGuest)
+declare -A writes=([read]="" [operate]=lxControl [admin]=lxPolicy [guest]=lxGuest)
 for user in read operate admin guest; do
 	for group in lxStatus VM-MIB lxControl lxPolicy lxGuest; do
 		read -r type new <<<"${value[$group]}"
@@ -162,11 +121,7 @@ for user in read operate admin guest; do
 	case $user in
 	read) should="1 " ;; operate) should="1 2 " ;; admin) should="1 3 " ;; guest) should="1 4 " ;;
 	esac
-	if [ "$seen" = "$should" ]; then
-		ok "$user walks the subtrees $should"
-	else
-		not_ok "$user walks the subtrees $should: it saw $seen"
-	fi
+	check_is "$user walks the subtrees $should" "$seen" "$should"
 done
 expect "^$status = STRING: \"0.1.0\"" "lxStatus has its value still" as read snmpget $status
 
@@ -197,11 +152,8 @@ done
 expect "^$control = .*: 512" "lxControl was changed by nobody else" as operate snmpget $control
 
 # Notifications: snmpd's own at its start, by the trapsess line of conf/.
-if wait_for 15 grep -q '3\.6\.1\.6\.3\.1\.1\.5\.1' "$dir/traps"; then
-	ok "an inform of the trapsess line is taken and printed by snmptrapd"
-else
-	not_ok "an inform of the trapsess line is taken and printed by snmptrapd: $(tail -3 "$dir/traps")"
-fi
+check_wait 15 "an inform of the trapsess line is taken and printed by snmptrapd" \
+	grep -q '3\.6\.1\.6\.3\.1\.1\.5\.1' "$dir/traps"
 # notify PRIV-PASSWORD TEXT
 notify() {
 	SNMP_PERSISTENT_DIR=$dir/tools snmptrap -Ci -v3 -l authPriv -u lauxen-trap -a SHA-256 \
@@ -213,14 +165,8 @@ notify WRONG-PRIV-of-a-test wrong-one
 SNMP_PERSISTENT_DIR=$dir/tools snmptrap -v2c -c public "127.0.0.1:$trap_port" '' $root.0.6 \
 	$root.1.7.1.12.7 s community-one >/dev/null 2>&1
 notify TRAP-PRIV-of-a-test last-one
-if wait_for 10 grep -q last-one "$dir/traps" && grep -q right-one "$dir/traps"; then
-	ok "snmptrapd takes what its user sends"
-else
-	not_ok "snmptrapd takes what its user sends: $(tail -3 "$dir/traps")"
-fi
-if grep -qE 'wrong-one|community-one' "$dir/traps"; then
-	not_ok "snmptrapd refuses a wrong password and a community"
-else
-	ok "snmptrapd refuses a wrong password and a community"
-fi
-finish
+check_wait 10 "snmptrapd takes what its user sends" grep -q right-one "$dir/traps"
+check_wait 10 "snmptrapd takes it still after others were refused" grep -q last-one "$dir/traps"
+check_is "snmptrapd refuses a wrong password and a community" \
+	"$(grep -E 'wrong-one|community-one' "$dir/traps")" ""
+lx_done

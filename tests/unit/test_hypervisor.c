@@ -773,11 +773,11 @@ reloads(void **state)
 	uint32_t domid = fake_add(t.fake, "vm0", NULL);
 
 	(void)state;
-	write_config("/", "nonsense = 3\n");
+	write_config("/tmp", "nonsense = 3\n");
 	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
 	serve(100);
 	expect(act(VERB_PAUSE, "vm0", domid), REQUEST_SUCCEEDED, "");
-	write_config("/", "vm \"fresh\" { file = \"/x\" }\n");
+	write_config("/tmp", "vm \"fresh\" { file = \"/x\" }\n");
 	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
 	serve(100);
 	expect(act(VERB_START, "fresh", 0), REQUEST_SUCCEEDED, "");

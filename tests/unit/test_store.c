@@ -425,11 +425,13 @@ test_close_flushes(void **state)
 	assert_events(f, 1, 5000);
 }
 
-/* A deadline that has passed: told as not durable, but its numbers are used. */
+/* A deadline that has passed: told as not durable, but its numbers are used. A writer that was left
+ * behind by it may still be at its last transaction, and has the lock until then. */
 static void
 test_close_late(void **state)
 {
 	struct fixture *f = *state;
+	int64_t until_ms = clock_mono_ms() + WAIT_MS;
 	int lost = 0;
 
 	open_store(f, 10000);
@@ -440,7 +442,12 @@ test_close_late(void **state)
 	for (int i = 0; i < 5000; i++)
 		lost += !f->durable[i];
 	open_store(f, 10000);
-	assert_int_equal(f->content.events_count, 5000 - lost);
+	while (!f->ok && clock_mono_ms() < until_ms) {
+		close_store(f);
+		usleep(20000);
+		open_store(f, 10000);
+	}
+	assert_true(f->content.events_count >= (size_t)(5000 - lost));
 	assert_int_equal(f->content.next_sequence, 5001);
 }
 

@@ -116,6 +116,18 @@ test_devices(void **state)
 			fail_msg("taken for a device: '%s'", bad[i]);
 }
 
+static void
+test_params(void **state)
+{
+	(void)state;
+	assert_string_equal(xen_parse_params("/dev/vg/web1"), "/dev/vg/web1");
+	assert_string_equal(xen_parse_params("aio:/var/lib/web1.img"), "/var/lib/web1.img");
+	assert_string_equal(xen_parse_params("qcow2:/a:/b"), "/a:/b");
+	assert_string_equal(xen_parse_params("nbd:unix:/run/x"), "nbd:unix:/run/x");
+	assert_string_equal(xen_parse_params(":/x"), ":/x");
+	assert_string_equal(xen_parse_params(""), "");
+}
+
 /* As xl 4.17 printed them. */
 static void
 test_complaints(void **state)
@@ -275,7 +287,7 @@ main(void)
 	    cmocka_unit_test(test_macs),	cmocka_unit_test(test_devices),
 	    cmocka_unit_test(test_complaints),	cmocka_unit_test(test_long_complaint),
 	    cmocka_unit_test(test_monitor_log), cmocka_unit_test(test_log_names),
-	    cmocka_unit_test(test_interfaces),
+	    cmocka_unit_test(test_interfaces),	cmocka_unit_test(test_params),
 	};
 
 	return cmocka_run_group_tests_name("xen", tests, NULL, NULL);

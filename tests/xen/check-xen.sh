@@ -37,7 +37,7 @@ done
 host=check$$
 work=$(mktemp -d)
 trapd='' logs='' phase=start
-passed=0 failed=0 skipped=0 begin=$SECONDS
+passed=0 failed=0 skipped=0 commit_failed=0 begin=$SECONDS
 
 finish() {
 	trap - EXIT
@@ -169,9 +169,21 @@ grows() {
 	echo "$1.$2 was $before and is '$now'"
 	return 1
 }
-set_to() { # NAME INDEX TYPE VALUE
-	local out
-	out=$(snmp snmpset "$(number "$1").$2" "$3" "$4" 2>&1) || { echo "$out"; return 1; }
+# set_to NAME INDEX TYPE VALUE. commitFailed says that nothing was done as the store
+# could not be asked in time, which starved emulation brings about: as a manager
+# would, it asks again. How often is counted, and more than three times fail.
+set_to() {
+	local out try
+	for try in 1 2 3; do
+		if out=$(snmp snmpset "$(number "$1").$2" "$3" "$4" 2>&1); then
+			return
+		fi
+		[[ $out == *commitFailed* ]] || break
+		commit_failed=$((commit_failed + 1))
+		sleep 1
+	done
+	echo "at try $try: $out"
+	return 1
 }
 refused() { # ERROR NAME INDEX TYPE VALUE
 	local error=$1 out
@@ -301,6 +313,10 @@ make_conf() {
 		agent {
 			name = "$host"
 		}
+		# several times of what a real host needs: the emulated one may get no CPU for long
+		hypervisor {
+			silence = "15s"
+		}
 		vm "web" {
 			file = "/etc/xen/web.cfg"
 			address = "$web"
@@ -322,7 +338,7 @@ act() {
 check_figures() {
 	act start running 120
 	ok "the domain is in xl list" state_listed web '??????'
-	ok "its port 80 answers" within 30 port $web answers
+	ok "its port 80 answers" within 120 port $web answers
 	ok "lxVmMemory is that of xl list" within 15 memory_agrees hand "$h"
 	ok "so is lxVmMemory of the other" within 15 memory_agrees web "$w"
 	ok "lxVmOwner of the one is lauxend" within 10 is_label lxVmOwner "$w" lauxend
@@ -393,7 +409,7 @@ check_life() {
 	act save suspended 120
 	ok "save: the domain is gone" within 10 gone web
 	act restore running 120
-	ok "restore: port 80 answers" within 30 port $web answers
+	ok "restore: port 80 answers" within 120 port $web answers
 
 	act shutdown shutdown 120
 	ok "shutdown: the domain is gone" within 10 gone web
@@ -458,6 +474,8 @@ check_kill() {
 }
 
 check_end() {
+	echo "# $commit_failed SETs were answered commitFailed and sent again"
+	ok "that were at most three" test "$commit_failed" -le 3
 	# counted, never tried again: under emulation xl itself has been seen to crash
 	ok "nothing crashed in Dom0" dom0 "! dmesg | grep -iE 'segfault|general protection|invalid opcode|Out of memory'"
 }

@@ -1,14 +1,15 @@
 /*
- * The Xen driver by hand, without the rest of lauxend: prints its facts, runs its steps. For a
- * Dom0.
+ * The Xen driver by hand, without the rest of lauxend: prints its facts, runs its steps. In a Dom0:
  *
  *   hvtool [-v] states
  *   hvtool [-v] figures [PASSES]
- *   hvtool [-v] watch TIMES           states at each time something happened
+ *   hvtool [-v] watch TIMES
  *   hvtool [-v] find NAME
  *   hvtool [-v] monitored DOMID
- *   hvtool [-v] act VERB NAME [NUMBER]  one step, start with -f FILE, -u UUID, -m MIB, -s SAVE_DIR
- *   hvtool [-v] mend VERB NAME          -d DOMID, -u UUID: as the helper had them
+ *   hvtool [-v] [OPTION...] act VERB NAME [NUMBER]
+ *   hvtool [-v] [OPTION...] mend VERB NAME
+ *
+ * -d DOMID (spares act the look for the name), -f XLFILE, -u UUID, -s SAVE_DIR
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -141,7 +142,7 @@ do_act(struct hv *hv, int argc, char **argv, bool mend)
 	action.number = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
 	memcpy(action.uuid, vm.uuid, UUID_SIZE);
 	if (!mend && action.verb != VERB_START && action.verb != VERB_RESTORE) {
-		if (hv_xen.find(hv, action.name, &action.domid, error) != 1 ||
+		if ((!domid && hv_xen.find(hv, action.name, &action.domid, error) != 1) ||
 		    hv_xen.states(hv, &look, error))
 			die(*error ? error : "no such domain");
 	}
@@ -221,7 +222,7 @@ main(int argc, char **argv)
 	struct hv *hv;
 	int option, verbose = 0, rc;
 
-	while ((option = getopt(argc, argv, "+vf:u:m:s:d:")) != -1)
+	while ((option = getopt(argc, argv, "+vf:u:s:d:")) != -1)
 		switch (option) {
 		case 'v':
 			verbose = 1;
@@ -232,9 +233,6 @@ main(int argc, char **argv)
 		case 'u':
 			if (!uuid_parse(optarg, vm.uuid))
 				die("no UUID");
-			break;
-		case 'm':
-			vm.memory_mib = (uint32_t)strtoul(optarg, NULL, 10);
 			break;
 		case 's':
 			config.save_dir = optarg;

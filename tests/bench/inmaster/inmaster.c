@@ -12,7 +12,7 @@
 
 #define VMS 1000
 
-void init_inmaster(void);
+__attribute__((visibility("default"))) void init_inmaster(void);
 
 static struct mib_rows rows;
 
