@@ -384,6 +384,22 @@ test_one_id_is_one_request(void **state)
 	assert_null(request_row(world, "noc-1"));
 }
 
+/* The store of that journal may only be out of reach: there the request is not known to be done. */
+static void
+test_another_journals_outcome_is_kept(void **state)
+{
+	struct world *world = *state;
+	struct outcome outcome = {.id = 77, .journal = 8, .state = REQUEST_SUCCEEDED};
+
+	tell_usual(world);
+	forget_effects(world);
+	tell(world, MSG_OUTCOME, 0, &outcome, sizeof(outcome));
+	assert_null(the(world, EFFECT_FORGET));
+	outcome.journal = world->content.journal;
+	tell(world, MSG_OUTCOME, 0, &outcome, sizeof(outcome));
+	assert_non_null(the(world, EFFECT_FORGET));
+}
+
 static void
 test_undone_leaves_nothing(void **state)
 {
@@ -744,6 +760,7 @@ main(void)
 	    TEST(test_pause_by_request),
 	    TEST(test_equal_request_joins),
 	    TEST(test_one_id_is_one_request),
+	    TEST(test_another_journals_outcome_is_kept),
 	    TEST(test_undone_leaves_nothing),
 	    TEST(test_refusals),
 	    TEST(test_held_by_a_dead_agentx_is_done),
