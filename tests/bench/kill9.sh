@@ -21,6 +21,7 @@ kill9_host() {
 	lx_sim slow all 150 # so that a kill finds some at work
 	lx_sim list >"$LX_DIR/list.before"
 	KILL9_LOG_FROM=$(wc -l <"$LX_DIR/simxen.log")
+	KILL9_BEGAN_MS=$(($(now_us) / 1000 - $(lx_sim host | sed -n 's/^uptime_ms: //p'))) # simxen's clock
 }
 
 kill9_manager_start() {
@@ -43,7 +44,7 @@ kill9_run() {
 			lx_wait 30 kill_role "$role" || give_up "the $role process did not come back"
 			echo "$KILLED_US $role" >>"$LX_DIR/kills"
 		done
-		# A kill counts when its requests have been followed to their end.
+		# A kill counts when the requests that it met have been followed to their end.
 		kill9_count
 		more=0
 		for role in "${KILL9_ROLES[@]}"; do
@@ -74,41 +75,57 @@ kill9_count() {
 		}' "$LX_DIR/requests" "$LX_DIR/kills" >"$LX_DIR/counted"
 }
 
-# KILL9_TOUCHED, KILL9_LOST, KILL9_TWICE; KILL9_ENDED (requests), KILL9_UNDECIDED, KILL9_FAILED;
+# KILL9_TOUCHED, KILL9_LOST, KILL9_TWICE; KILL9_ENDED (requests), KILL9_UNDECIDED, KILL9_FAILED,
+# KILL9_IDLE (asked for what was so already, as the state was read while the agent was away);
 # KILL9_WORDS: what is wrong, a line each.
+#
+# Each succeeded reboot and start is one birth in simxen's log, no more and no less. Of the VMs that
+# are paused and unpaused each "state" in the log is one of these; when a request's end is read the
+# VM must be as it says, and it changed as often as the requests that succeeded changed it.
 kill9_judge() {
-	tail -n "+$((KILL9_LOG_FROM + 1))" "$LX_DIR/simxen.log" | sed -nE 's/^.* ms: domain [0-9]+ (vm[0-9]+): ([a-z]+)$/\1 \2/p' >"$LX_DIR/truth"
+	tail -n "+$((KILL9_LOG_FROM + 1))" "$LX_DIR/simxen.log" |
+		sed -nE 's/^.* ([0-9]+) ms: domain [0-9]+ (vm[0-9]+): ([a-z]+)$/\1 \2 \3/p' |
+		awk -v began="$KILL9_BEGAN_MS" '{ printf "%.0f %s %s\n", ($1 + began) * 1000, $2, $3 }' >"$LX_DIR/truth"
 	awk -v steered=$KILL9_STEERED '
-		# What simxen did: births; pauses and unpauses are "state" of VMs of the second kind.
-		NR == FNR { if ($2 == "born") born[$1]++; if ($2 == "state") state[$1]++; all[$1]++; next }
-		$1 == "LOST" { print "lost: request " $2 " (" $4 " of " $3 ") has no row any more, or did not end"; lost++; maybe[$3]++ }
-		$1 == "UNSURE" { unsure[$3]++; unsures++ }
+		function say(what, vm, text) { print what ": " vm ": " text }
+		function judge(vm, what, done, wanted) {
+			if (done < wanted) { say("lost", vm, wanted " requests that make " what " succeeded, simxen made " done); lost += wanted - done }
+			if (done > wanted + maybe[vm]) { say("twice", vm, wanted " requests that make " what " succeeded, simxen made " done); twice += done - wanted - maybe[vm] }
+		}
+		NR == FNR {
+			all[$2]++
+			if ($3 == "born") born[$2]++
+			if ($3 == "state") when[$2, ++changes[$2]] = $1
+			next
+		}
+		$1 == "LOST" { say("lost", $3, "request " $2 " (" $4 ") has no row any more, or did not end"); lost++; maybe[$3]++ }
+		$1 == "UNSURE" { unsure++ }
 		$1 == "END" {
 			ended++
-			if ($5 == "unknown") { undecided++; maybe[$3]++ }
-			else if ($5 == "failed" || $5 == "cancelled") { failed++; maybe[$3]++ }
-			else if ($4 == "reboot" || $4 == "start") births[$3]++
-			else if ($4 == "pause" || $4 == "unpause") states[$3]++
-			else other[$3]++
-		}
-		function judge(vm, what, done, wanted) {
-			if (done < wanted) { print "lost: " vm ": " wanted " requests that make " what " succeeded, simxen made " done; lost += wanted - done }
-			if (done > wanted + maybe[vm] + unsure[vm]) {
-				print "twice: " vm ": " wanted " requests that make " what " succeeded, simxen made " done
-				twice += done - wanted - maybe[vm] - unsure[vm]
+			vm = $3
+			if ($5 == "unknown") { undecided++; maybe[vm]++ }
+			else if ($5 != "succeeded") { failed++; maybe[vm]++ }
+			else if ($4 == "reboot" || $4 == "start") births[vm]++
+			else if ($4 == "pause" || $4 == "unpause") {
+				paused = $4 == "pause"
+				while (at[vm] < changes[vm] && when[vm, at[vm] + 1] <= $9) at[vm]++
+				if (at[vm] % 2 != paused && !maybe[vm]) { say("lost", vm, "request " $2 " (" $4 ") succeeded, but it is not so"); lost++ }
+				if (paused == was[vm] + 0) idle++
+				else wanted[vm]++
+				was[vm] = paused
 			}
 		}
 		END {
 			for (i = 1; i <= steered; i++) {
 				vm = sprintf("vm%04d", i)
 				judge(vm, "a birth", born[vm] + 0, births[vm] + 0)
-				if (i % 3 == 1) judge(vm, "a pause or its end", state[vm] + 0, states[vm] + 0)
+				if (i % 3 == 1) judge(vm, "a pause or its end", changes[vm] + 0, wanted[vm] + 0)
 			}
 			for (vm in all)
-				if (substr(vm, 3) + 0 > steered) { print "touched: " vm ", which nobody asked for"; touched++ }
-			print "sum", touched + 0, lost + 0, twice + 0, ended + 0, undecided + 0, failed + 0, unsures + 0
+				if (substr(vm, 3) + 0 > steered) { say("touched", vm, "nobody asked for it"); touched++ }
+			print "sum", touched + 0, lost + 0, twice + 0, ended + 0, undecided + 0, failed + 0, unsure + 0, idle + 0
 		}' "$LX_DIR/truth" "$LX_DIR/requests" >"$LX_DIR/judged"
-	read -r _ KILL9_TOUCHED KILL9_LOST KILL9_TWICE KILL9_ENDED KILL9_UNDECIDED KILL9_FAILED KILL9_UNSURE < <(grep '^sum ' "$LX_DIR/judged")
+	read -r _ KILL9_TOUCHED KILL9_LOST KILL9_TWICE KILL9_ENDED KILL9_UNDECIDED KILL9_FAILED KILL9_UNSURE KILL9_IDLE < <(grep '^sum ' "$LX_DIR/judged")
 	KILL9_WORDS=$(grep -v '^sum ' "$LX_DIR/judged")
 }
 
@@ -119,8 +136,8 @@ measure_kill9() {
 	bench kill9 $((KILL9_TOUCHED + KILL9_LOST + KILL9_TWICE)) 0 "VMs and requests"
 	detail "kill9: VMs touched $KILL9_TOUCHED, requests lost $KILL9_LOST, done twice $KILL9_TWICE; seed $SEED;" \
 		"kills that found requests in flight (a median of $(awk '$3 > 0 { print $3 }' "$LX_DIR/counted" | percentile 50)):$KILL9_COUNTED"
-	detail "kill9: $KILL9_ENDED requests ended, of them $KILL9_UNDECIDED unknown, $KILL9_FAILED failed; $KILL9_UNSURE were never" \
-		"said to be accepted"
+	detail "kill9: $KILL9_ENDED requests ended, of them $KILL9_UNDECIDED unknown, $KILL9_FAILED failed, $KILL9_IDLE asked for" \
+		"what was so already; $KILL9_UNSURE were not accepted, without a clear word"
 	[ -z "$KILL9_WORDS" ] || echo "$KILL9_WORDS" | sed 's/^/  kill9: /'
-	awk '$1 == "END" && $5 != "succeeded" { $1 = $6 = $7 = $8 = ""; print }' "$LX_DIR/requests" | cut -c1-150 | head -n 20 | sed 's/^/  kill9: /'
+	awk '$1 == "END" && $5 != "succeeded" { $1 = $6 = $7 = $8 = $9 = ""; print }' "$LX_DIR/requests" | cut -c1-150 | head -n 20 | sed 's/^/  kill9: /'
 }

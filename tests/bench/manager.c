@@ -7,10 +7,11 @@
  * usage: manager ADDRESS FIRST LAST     VMs vmFIRST..vmLAST, four digits; their rows likewise
  *
  * SIGTERM: what is open is followed to its end, nothing new is begun. Prints a line for each:
- *   END ID VM VERB STATE ACCEPTED_US OPEN_US ENDED_US ERROR
- *       OPEN_US: when it was last seen unfinished; ENDED_US: the row's word, to 0.1 s
+ *   END ID VM VERB STATE ACCEPTED_US OPEN_US ENDED_US SEEN_US ERROR
+ *       OPEN_US: when it was last seen unfinished; ENDED_US: the row's word, to 0.1 s; SEEN_US:
+ *       when the row was read; the next request of the VM follows after that
  *   LOST ID VM VERB      it was accepted, and its row is not there any more, or never ended
- *   UNSURE ID VM VERB    no answer said that it was accepted, and it has no row
+ *   UNSURE ID VM VERB    no answer said that it was accepted, and it has got no row since
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -120,6 +121,7 @@ step_idle(struct vm *vm)
 		return;
 	snprintf(vm->id, sizeof(vm->id), "r%lu-%u", vm->index, ++vm->number);
 	vm->unsure = false;
+	vm->missing_us = 0;
 	vm->phase = SENT;
 }
 
@@ -145,7 +147,9 @@ step_sent(struct vm *vm)
 		vm->phase = IDLE;
 	} else if (row_state(vm) > 0) {
 		accepted(vm);
-	} else {
+	} else if (vm->missing_us == 0) {
+		vm->missing_us = client_now_us();
+	} else if (client_now_us() - vm->missing_us > MISSING_US) {
 		printf("UNSURE %s %s %s\n", vm->id, vm->name, name_of(verb_names, (int)vm->verb));
 		vm->phase = IDLE;
 	}
@@ -182,9 +186,10 @@ print_end(const struct vm *vm, long state)
 	snmp_add_null_var(pdu, error.arcs, error.count);
 	answer = client_ask(reader, pdu);
 	v = answer && answer->errstat == SNMP_ERR_NOERROR ? answer->variables : NULL;
-	printf("END %s %s %s %s %" PRId64 " %" PRId64 " %" PRId64 " %.*s\n", vm->id, vm->name,
-	       name_of(verb_names, (int)vm->verb), name_of(request_state_names, (int)state),
-	       vm->accepted_us, vm->open_us, v ? date_us(v) : 0,
+	printf("END %s %s %s %s %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %.*s\n", vm->id,
+	       vm->name, name_of(verb_names, (int)vm->verb),
+	       name_of(request_state_names, (int)state), vm->accepted_us, vm->open_us,
+	       v ? date_us(v) : 0, client_now_us(),
 	       v && v->next_variable->type == ASN_OCTET_STR ? (int)v->next_variable->val_len : 0,
 	       v ? (const char *)v->next_variable->val.string : "");
 	snmp_free_pdu(answer);
