@@ -113,7 +113,7 @@ death_failed(struct engine *engine, struct vm *vm)
 }
 
 int64_t
-death_deadline(const struct vm *vm)
+death_deadline(const struct engine *engine, const struct vm *vm)
 {
-	return vm->bury_at_ms > 0 && vm->domain && !vm->action ? vm->bury_at_ms : INT64_MAX;
+	return vm->bury_at_ms > 0 && death_is_ours(engine, vm) ? vm->bury_at_ms : INT64_MAX;
 }
