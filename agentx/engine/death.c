@@ -128,9 +128,10 @@ death_failed(struct engine *engine, struct vm *vm, bool cut_off)
 }
 
 int64_t
-death_deadline(const struct vm *vm)
+death_deadline(const struct engine *engine, const struct vm *vm)
 {
-	bool waits = vm->bury_at_ms > 0 && (vm->domain || vm->owed) && !vm->action;
+	bool waits =
+	    vm->owed ? !vm->domain && !vm->action && engine->states_ok : death_is_ours(engine, vm);
 
-	return waits ? vm->bury_at_ms : INT64_MAX;
+	return vm->bury_at_ms > 0 && waits ? vm->bury_at_ms : INT64_MAX;
 }

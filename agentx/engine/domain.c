@@ -25,7 +25,7 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	if (vm->domain == domain)
 		return;
 	if (vm->domain)
-		vm->domain->vm = NULL; /* two with one UUID: the younger is the VM */
+		vm->domain->vm = NULL; /* two with one UUID */
 	vm->domain = domain;
 	domain->vm = vm;
 	vm->born_ms = engine->now.mono_ms;
@@ -44,6 +44,26 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->died = REASON_UNKNOWN;
 	vm_touch(engine, vm);
 	rows_put_devices(engine, vm);
+}
+
+/* Of two with one UUID that one is the VM which lives, else the younger. */
+static uint64_t
+domain_rank(const struct domain *domain)
+{
+	bool lives = !(domain->state.flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING));
+
+	return (uint64_t)lives << 32 | domain->domid;
+}
+
+/* One that is dying can stay for as long as some page of it is in use: a VM that has had another
+ * domain since does not go back to it. */
+static bool
+domain_is_past(const struct vm *vm, const struct domain *domain)
+{
+	if (domain->state.flags & DOMAIN_DYING && vm->kept.domid != 0 &&
+	    vm->kept.domid != domain->domid)
+		return true;
+	return vm->domain && domain_rank(domain) < domain_rank(vm->domain);
 }
 
 /* The VM that domain is, by its UUID, else by its name, else a VM that is new to us. Without a name
@@ -79,13 +99,14 @@ domain_identify(struct engine *engine, struct domain *domain)
 			vm = vm_new(engine, domain->state.uuid, domain->figures.name);
 			/* What runs when we first look has not just been started; nor has one
 			 * just died that was dead when we saw it first (it was set aside). */
-			vm->kept.state =
-			    engine->figures.mono_ms && !(domain->state.flags & DOMAIN_SHUTDOWN)
-				? VM_SHUTDOWN
-				: VM_UNKNOWN;
+			vm->kept.state = engine->looked && engine->figures.mono_ms &&
+						 !(domain->state.flags & DOMAIN_SHUTDOWN)
+					     ? VM_SHUTDOWN
+					     : VM_UNKNOWN;
 		}
 	}
-	domain_attach(engine, vm, domain);
+	if (!domain_is_past(vm, domain))
+		domain_attach(engine, vm, domain);
 }
 
 static void
@@ -131,6 +152,65 @@ domain_gone(struct engine *engine, uint32_t domid)
 	rowset_remove(&engine->domains, domain);
 }
 
+static void
+domain_name(struct engine *engine, struct domain *domain, const struct fact_figures *fact)
+{
+	struct vm *vm;
+
+	domain->figures = *fact;
+	domain->figures.name[VM_NAME_SIZE - 1] = 0;
+	domain->named = true;
+	if (!domain->vm)
+		domain_identify(engine, domain);
+	vm = domain->vm;
+	if (!vm)
+		return;
+	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
+		TEXT_SET(vm->kept.name, domain->figures.name);
+		vm->unsaved = true;
+	}
+	if (fact->start_wall_ms && vm->kept.start_wall_ms != fact->start_wall_ms) {
+		vm->kept.start_wall_ms = fact->start_wall_ms;
+		vm->unsaved = true;
+	}
+	if (vm->kept.owner != vm_owner(engine, vm)) {
+		vm->kept.owner = vm_owner(engine, vm);
+		vm->unsaved = true;
+	}
+	vm_touch(engine, vm);
+}
+
+/* States and figures are of two workers: either may tell first of a new domain, or of another UUID.
+ */
+void
+domain_figures(struct engine *engine, const struct message *message)
+{
+	const struct fact_figures *fact = (const struct fact_figures *)message->body;
+	struct domain *domain = domain_find(engine, fact->domid);
+
+	if (message->detail == FACT_GONE)
+		rowset_remove(&engine->early, fact);
+	else if (fact->name[0] == 0)
+		return;
+	else if (domain && uuid_equal(fact->uuid, domain->state.uuid))
+		domain_name(engine, domain, fact);
+	else
+		rowset_put(&engine->early, fact);
+}
+
+static void
+domain_take_early(struct engine *engine, struct domain *domain)
+{
+	struct fact_figures key = {.domid = domain->domid};
+	struct fact_figures *fact = rowset_find(&engine->early, &key);
+
+	if (!fact)
+		return;
+	if (uuid_equal(fact->uuid, domain->state.uuid))
+		domain_name(engine, domain, fact);
+	rowset_remove(&engine->early, &key);
+}
+
 void
 domain_state(struct engine *engine, const struct message *message)
 {
@@ -154,6 +234,8 @@ domain_state(struct engine *engine, const struct message *message)
 	domain->state = *fact;
 	domain->seen = true;
 	domain_cpu(domain);
+	if (!domain->named)
+		domain_take_early(engine, domain);
 	if (!domain->vm)
 		domain_identify(engine, domain);
 	if (domain->vm)
@@ -165,6 +247,7 @@ domain_sweep(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->domains.count; i++)
 		((struct domain *)rowset_at(&engine->domains, i))->seen = false;
+	rowset_clear(&engine->early);
 	rowset_begin(&engine->nets);
 	rowset_begin(&engine->disks);
 	engine->sweep = engine->sweep_devices = true;
@@ -194,39 +277,6 @@ domain_end_sweep_devices(struct engine *engine)
 		rows_drop_devices(engine, vm->kept.index);
 		rows_put_devices(engine, vm);
 	}
-}
-
-void
-domain_figures(struct engine *engine, const struct message *message)
-{
-	const struct fact_figures *fact = (const struct fact_figures *)message->body;
-	struct domain *domain = domain_find(engine, fact->domid);
-	struct vm *vm;
-
-	if (message->detail == FACT_GONE || !domain || fact->name[0] == 0 ||
-	    !uuid_equal(fact->uuid, domain->state.uuid))
-		return;
-	domain->figures = *fact;
-	domain->figures.name[VM_NAME_SIZE - 1] = 0;
-	domain->named = true;
-	if (!domain->vm)
-		domain_identify(engine, domain);
-	vm = domain->vm;
-	if (!vm)
-		return;
-	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
-		TEXT_SET(vm->kept.name, domain->figures.name);
-		vm->unsaved = true;
-	}
-	if (fact->start_wall_ms && vm->kept.start_wall_ms != fact->start_wall_ms) {
-		vm->kept.start_wall_ms = fact->start_wall_ms;
-		vm->unsaved = true;
-	}
-	if (vm->kept.owner != vm_owner(engine, vm)) {
-		vm->kept.owner = vm_owner(engine, vm);
-		vm->unsaved = true;
-	}
-	vm_touch(engine, vm);
 }
 
 /* CPU of the whole host: that of all domains, Domain-0 among them. */

@@ -19,6 +19,14 @@ domain_compare(const void *a, const void *b)
 }
 
 static int
+figures_compare(const void *a, const void *b)
+{
+	const struct fact_figures *left = a, *right = b;
+
+	return (left->domid > right->domid) - (left->domid < right->domid);
+}
+
+static int
 net_compare(const void *a, const void *b)
 {
 	const struct fact_net *left = a, *right = b;
@@ -55,6 +63,7 @@ engine_new(const struct store_content *content, struct instant now)
 	TAILQ_INIT(&engine->requests);
 	STAILQ_INIT(&engine->effects);
 	rowset_init(&engine->domains, sizeof(struct domain), domain_compare, false);
+	rowset_init(&engine->early, sizeof(struct fact_figures), figures_compare, false);
 	rowset_init(&engine->nets, sizeof(struct fact_net), net_compare, false);
 	rowset_init(&engine->disks, sizeof(struct fact_disk), disk_compare, false);
 	mib_rows_init(&engine->rows, true);
@@ -87,6 +96,7 @@ engine_free(struct engine *engine)
 		free(request);
 	}
 	rowset_dispose(&engine->domains);
+	rowset_dispose(&engine->early);
 	rowset_dispose(&engine->nets);
 	rowset_dispose(&engine->disks);
 	mib_rows_dispose(&engine->rows);
@@ -225,9 +235,9 @@ engine_peer(struct engine *engine, struct instant now, enum role role, bool ther
 		/* Whatever was held by the agentx process that died was acknowledged, or may have
 		 * been: carried out at once. What an engine before us held waits for what agentx
 		 * says. */
-		if (!there)
+		if (!there && engine->agentx_there)
 			request_release_held(engine, true);
-		else if (!engine->agentx_there)
+		else if (there && !engine->agentx_there)
 			engine->held_until_ms = now.mono_ms + HELD_WAIT_MS;
 		engine->agentx_there = there;
 	}
@@ -249,7 +259,7 @@ engine_tick(struct engine *engine, struct instant now)
 
 	engine->now = now;
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(vm) <= now.mono_ms)
+		if (death_deadline(engine, vm) <= now.mono_ms)
 			vm_touch(engine, vm);
 	if (engine->held_until_ms <= now.mono_ms) {
 		engine->held_until_ms = INT64_MAX;
@@ -272,8 +282,8 @@ engine_deadline(const struct engine *engine)
 	if (engine->held_until_ms < deadline_ms)
 		deadline_ms = engine->held_until_ms;
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (engine->states_ok && death_deadline(vm) < deadline_ms)
-			deadline_ms = death_deadline(vm);
+		if (death_deadline(engine, vm) < deadline_ms)
+			deadline_ms = death_deadline(engine, vm);
 	return deadline_ms;
 }
 

@@ -25,11 +25,14 @@ struct domain {
 struct request {
 	TAILQ_ENTRY(request) next; /* in the order of their acceptance */
 	struct store_request kept;
-	struct vm *vm;			      /* NULL: its VM is no more */
-	bool sent;			      /* to the hypervisor process; at most one a VM */
-	bool settled;			      /* the final state is in the store */
-	int64_t accepted_ms;		      /* mono; 0: by an engine before this one */
-	uint32_t previous_verb, previous_mib; /* of the VM's row, should this one be undone */
+	struct vm *vm;	     /* NULL: its VM is no more */
+	bool sent;	     /* to the hypervisor process; at most one a VM */
+	bool settled;	     /* the final state is in the store */
+	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
+	int64_t accepted_ms; /* mono; 0: by an engine before this one */
+	int64_t ended_ms;    /* the same */
+	bool shown;	     /* by the row of its VM, as what was last asked for */
+	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
 };
 
 struct vm {
@@ -44,6 +47,7 @@ struct vm {
 	int64_t done_ms;		/* mono */
 	uint32_t died;			/* enum shutdown_reason of the last domain */
 	int64_t born_ms;		/* mono: since when the domain is known */
+	int64_t gone_ms;       /* mono: as kept.gone_wall_ms; 0: by an engine before this one */
 	int64_t bury_at_ms;    /* mono: a dead domain is dealt with not before; 0: not set */
 	uint32_t quick_deaths; /* in a row */
 	bool crashed;	       /* and does not run again yet */
@@ -74,6 +78,7 @@ struct engine {
 
 	struct rowset domains;	   /* struct domain */
 	struct rowset nets, disks; /* facts */
+	struct rowset early;	   /* struct fact_figures of domains that are not listed yet */
 	struct fact_host host;
 	struct mib_rows rows;
 
@@ -127,7 +132,7 @@ struct domain *domain_find(const struct engine *engine, uint32_t domid);
 void death_settle(struct engine *engine, struct vm *vm);
 /* Tries again later; a start only where it was cut off and not refused. */
 void death_failed(struct engine *engine, struct vm *vm, bool cut_off);
-int64_t death_deadline(const struct vm *vm);
+int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c */
 void request_restore(struct engine *engine, const struct store_content *content);

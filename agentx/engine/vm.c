@@ -308,6 +308,7 @@ vm_settle(struct engine *engine, struct vm *vm)
 	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
 	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
 		vm->kept.gone_wall_ms = engine->now.wall_ms;
+		vm->gone_ms = engine->now.mono_ms;
 		vm->unsaved = true;
 		engine->table_change_ms = engine->now.mono_ms;
 	}
@@ -332,19 +333,56 @@ vm_settle_touched(struct engine *engine)
 	}
 }
 
+/* VMs that keep their section, or get one, by the UUID that the file says: before any takes one by
+ * a name, as the name may be another's now. */
+static void
+vm_claim(struct engine *engine)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		vm->config = NULL;
+	for (size_t i = 0; i < engine->config->vms_count; i++) {
+		const struct config_vm *config = &engine->config->vms[i];
+
+		vm = uuid_is_zero(config->uuid) ? NULL : vm_find_uuid(engine, config->uuid);
+		if (vm)
+			vm->config = config;
+	}
+}
+
+static struct vm *
+vm_claimed(const struct engine *engine, const struct config_vm *config)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->config == config)
+			return vm;
+	return NULL;
+}
+
+/* One that is free, with the name of a section. */
+static struct vm *
+vm_of_name(const struct engine *engine, const char *name)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (!vm->config && strcmp(vm->kept.name, name) == 0)
+			return vm;
+	return NULL;
+}
+
 /* The VM of a section: by the UUID that the file says, else by the name it had. */
 static struct vm *
 vm_of_config(struct engine *engine, const struct config_vm *config)
 {
-	struct vm *vm = NULL;
+	struct vm *vm = vm_claimed(engine, config);
 	uint8_t uuid[UUID_SIZE];
 
-	if (!uuid_is_zero(config->uuid))
-		vm = vm_find_uuid(engine, config->uuid);
 	if (!vm)
-		vm = vm_find_name(engine, config->name);
-	if (vm && vm->config)
-		vm = NULL;
+		vm = vm_of_name(engine, config->name);
 	if (!vm) {
 		memcpy(uuid, config->uuid, UUID_SIZE);
 		if (uuid_is_zero(uuid))
@@ -354,6 +392,7 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 		   !vm->domain) {
 		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
 		memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
+		vm->unsaved = true;
 	}
 	return vm;
 }
@@ -363,8 +402,7 @@ vm_load(struct engine *engine)
 {
 	struct vm *vm;
 
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		vm->config = NULL;
+	vm_claim(engine);
 	for (size_t i = 0; i < engine->config->vms_count; i++) {
 		vm = vm_of_config(engine, &engine->config->vms[i]);
 		vm->config = &engine->config->vms[i];
@@ -392,7 +430,8 @@ vm_housekeeping(struct engine *engine)
 	for (vm = TAILQ_FIRST(&engine->vms); vm; vm = next) {
 		next = TAILQ_NEXT(vm, next);
 		if (vm_has_row(vm) || vm->kept.gone_wall_ms == 0 || vm->action ||
-		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS)
+		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS ||
+		    (vm->gone_ms != 0 && engine->now.mono_ms - vm->gone_ms < INDEX_REST_MS))
 			continue;
 		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
 		for (struct request *request = TAILQ_FIRST(&engine->requests); request;

@@ -220,7 +220,6 @@ void
 actions_configure(struct actions *actions, const struct config *config)
 {
 	actions->config = config;
-	helper_write_config(actions->run_dir, config);
 }
 
 void

@@ -257,7 +257,8 @@ is_repeat(const struct check *check, uint32_t vm, uint32_t verb, uint32_t number
 			last = request;
 	}
 	return last && (uint32_t)last->verb == verb && last->number == number &&
-	       (is_open(last) || check->wall_ms - last->accepted < REPEAT_MS);
+	       (is_open(last) ||
+		(check->wall_ms >= last->accepted && check->wall_ms - last->accepted < REPEAT_MS));
 }
 
 /* Room for one more request of the VM. */

@@ -26,6 +26,7 @@ struct world {
 	size_t kept_vms_count;
 	struct store_request kept_requests[16];
 	size_t kept_requests_count;
+	bool slow; /* the disk does not answer: nothing is stored */
 };
 
 static const uint8_t uuid_www[UUID_SIZE] = {1}, uuid_db[UUID_SIZE] = {2}, uuid_new[UUID_SIZE] = {9};
@@ -65,6 +66,8 @@ collect(struct world *world)
 	while (engine_next_effect(world->engine, &effect)) {
 		if (effect.type == EFFECT_PUT_VM) {
 			keep_vm(world, &effect.vm);
+		} else if (effect.type == EFFECT_PUT_REQUEST && world->slow) {
+			continue;
 		} else if (effect.type == EFFECT_PUT_REQUEST) {
 			keep_request(world, &effect.request);
 			engine_stored(world->engine, world->now, effect.request.number,
@@ -205,7 +208,10 @@ begin(struct world *world)
 {
 	world->engine = engine_new(&world->content, world->now);
 	engine_load(world->engine, &world->config, world->now);
+	/* As process.c attaches them: whoever was there before is gone. */
+	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, false);
 	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, true);
+	engine_peer(world->engine, world->now, ROLE_AGENTX, false);
 	engine_peer(world->engine, world->now, ROLE_AGENTX, true);
 	collect(world);
 	forget_effects(world);
@@ -407,6 +413,22 @@ test_one_id_is_one_request(void **state)
 	hold(world, 4, "noc-1", VERB_NONE, "www"); /* removed */
 	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
 	assert_null(request_row(world, "noc-1"));
+}
+
+/* The store of that journal may only be out of reach: there the request is not known to be done. */
+static void
+test_another_journals_outcome_is_kept(void **state)
+{
+	struct world *world = *state;
+	struct outcome outcome = {.id = 77, .journal = 8, .state = REQUEST_SUCCEEDED};
+
+	tell_usual(world);
+	forget_effects(world);
+	tell(world, MSG_OUTCOME, 0, &outcome, sizeof(outcome));
+	assert_null(the(world, EFFECT_FORGET));
+	outcome.journal = world->content.journal;
+	tell(world, MSG_OUTCOME, 0, &outcome, sizeof(outcome));
+	assert_non_null(the(world, EFFECT_FORGET));
 }
 
 static void
@@ -762,6 +784,23 @@ test_found_vms_come_and_go(void **state)
 	assert_int_equal(row_of(world, "next")->index, 4); /* 3 rests for a day */
 }
 
+/* Two workers look at the same moment: the figures may know a domain before the states do. */
+static void
+test_figures_before_states(void **state)
+{
+	struct world *world = *state;
+
+	tell_figures(world, 7, "stray", uuid_new);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_null(row_of(world, "stray"));
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 7, uuid_new, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_non_null(row_of(world, "stray"));
+	assert_int_equal(row_of(world, "stray")->state, VM_RUNNING);
+	assert_null(event_of(world, EVENT_VM_STATE_CHANGED)); /* it ran when we first looked */
+}
+
 static void
 test_devices(void **state)
 {
@@ -827,6 +866,137 @@ test_restart_of_the_engine(void **state)
 }
 
 static void
+test_a_dropped_hold_stays_dropped_over_a_restart(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 5, "", VERB_DESTROY, "www");
+	begin_again(world); /* before agentx heard; it answered commitFailed, and says so again */
+	tell(world, MSG_DROP, 5, NULL, 0);
+	tell_usual(world);
+	later(world, 5000);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_null(request_row(world, "auto-1"));
+	assert_int_equal(row_of(world, "www")->request, VERB_NONE);
+}
+
+static void
+test_undone_values_are_those_before(void **state)
+{
+	struct world *world = *state;
+	struct hold hold_memory = {.verb = VERB_MEMORY, .vm = 1, .number = 300};
+	struct hold hold_pause = {.verb = VERB_PAUSE, .vm = 1};
+	struct message message = {.type = MSG_HOLD, .size = sizeof(struct hold), .detail = 9};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell(world, MSG_HOLD, 2, &hold_pause, sizeof(hold_pause)); /* both in one SET */
+	tell(world, MSG_HOLD, 3, &hold_memory, sizeof(hold_memory));
+	assert_int_equal(row_of(world, "www")->request, VERB_PAUSE);
+	assert_int_equal(row_of(world, "www")->memory_target_mib, 300);
+	tell(world, MSG_DROP, 2, NULL, 0);
+	tell(world, MSG_DROP, 3, NULL, 0);
+	assert_int_equal(row_of(world, "www")->request, VERB_SHUTDOWN);
+	assert_int_equal(row_of(world, "www")->memory_target_mib, 256);
+	/* Taken back before the disk answered. */
+	memcpy(message.body, &hold_pause, sizeof(hold_pause));
+	engine_message(world->engine, world->now, &message);
+	tell(world, MSG_DROP, 9, NULL, 0);
+	assert_int_equal(row_of(world, "www")->request, VERB_SHUTDOWN);
+	assert_int_equal(row_of(world, "www")->memory_target_mib, 256);
+}
+
+/* www is being paused, and a shutdown waits for that. */
+static void
+tell_queued(struct world *world)
+{
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "noc-2", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+}
+
+static void
+test_a_queued_request_is_cancelled(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_null(request_row(world, "noc-2"));
+	assert_int_equal(event_of(world, EVENT_REQUEST_FINISHED)->outcome, REQUEST_CANCELLED);
+	forget_effects(world);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_null(the(world, EFFECT_ACTION));
+}
+
+static void
+test_a_cancelling_that_is_undone_cancels_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	tell(world, MSG_DROP, 3, NULL, 0);
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_QUEUED);
+	assert_null(event_of(world, EVENT_REQUEST_FINISHED));
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+}
+
+static void
+test_a_cancelling_is_answered_once_it_is_stored(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	world->slow = true;
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	assert_null(the(world, EFFECT_HELD));
+	world->slow = false;
+	engine_stored(world->engine, world->now, 2, REQUEST_CANCELLED, true);
+	collect(world);
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	assert_int_equal(the(world, EFFECT_HELD)->held.token, 3);
+}
+
+static void
+test_no_cancelling_without_a_store(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	world->slow = true;
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	engine_stored(world->engine, world->now, 2, REQUEST_CANCELLED, false);
+	collect(world);
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 0);
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_QUEUED);
+}
+
+static void
+test_a_cancelling_outlives_the_engine(void **state)
+{
+	struct world *world = *state;
+
+	tell_queued(world);
+	hold(world, 3, "noc-2", VERB_NONE, "www");
+	begin_again(world);
+	tell_usual(world);
+	later(world, 5000);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_CANCELLED);
+	for (size_t i = 0; i < world->effects_count; i++)
+		assert_false(world->effects[i].type == EFFECT_ACTION &&
+			     world->effects[i].action.id == 2);
+}
+
+static void
 test_restart_of_the_hypervisor_process(void **state)
 {
 	struct world *world = *state;
@@ -863,6 +1033,187 @@ test_reload(void **state)
 }
 
 static void
+test_a_dead_domain_that_stays_is_not_the_vm(void **state)
+{
+	struct world *world = *state;
+	size_t events = 0;
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_DYING, 0); /* and never goes: some page is in use */
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	forget_effects(world);
+	for (int i = 0; i < 3; i++) {
+		later(world, 1000);
+		tell_domain(world, 3, uuid_www, DOMAIN_DYING, 0);
+		tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+		tell_sample(world, SAMPLE_STATES, true);
+	}
+	for (size_t i = 0; i < world->effects_count; i++)
+		events += world->effects[i].type == EFFECT_EVENT;
+	assert_int_equal(events, 0);
+	assert_int_equal(row_of(world, "www")->domid, 4);
+	tell_gone(world, 3);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+static void
+test_a_burial_that_another_did_is_forgotten(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	later(world, 1000);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_gone(world, 3);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_figures(world, 4, "www", uuid_www);
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_SUCCEEDED, "");
+	tell_domain(world, 4, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH); /* waits 5 s ... */
+	tell_gone(world, 4); /* ... and a person is faster */
+	tell_domain(world, 5, uuid_www, DOMAIN_RUNNING, 0);
+	later(world, 10000);
+	assert_true(engine_deadline(world->engine) > world->now.mono_ms);
+}
+
+static void
+test_a_burial_waits_for_the_hypervisor(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	later(world, 1000);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_FAILED, "no");
+	tell_sample(world, SAMPLE_STATES, false);
+	later(world, 60000);
+	assert_true(engine_deadline(world->engine) > world->now.mono_ms);
+	forget_effects(world);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, ACTION_REPLACE);
+}
+
+static void
+test_another_uuid_in_the_file_is_kept(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	memcpy(world->vms[1].uuid, uuid_new, UUID_SIZE);
+	world->kept_vms_count = 0;
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_int_equal(world->kept_vms_count, 1);
+	assert_memory_equal(world->kept_vms[0].uuid, uuid_new, UUID_SIZE);
+	assert_int_equal(world->kept_vms[0].index, 2);
+}
+
+static void
+test_a_new_vm_takes_the_name_of_a_renamed_one(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->config.vms_count = 3;
+	memset(world->vms[0].uuid, 0, UUID_SIZE); /* the new www, whose file says no UUID */
+	TEXT_SET(world->vms[2].name, "old");
+	memcpy(world->vms[2].uuid, uuid_www, UUID_SIZE);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_int_equal(row_of(world, "old")->index, 1);
+	assert_int_equal(row_of(world, "old")->domid, 3);
+	assert_int_equal(row_of(world, "www")->index, 3);
+	assert_int_equal(engine_rows(world->engine)->sets[KIND_VM].count, 3);
+}
+
+static void
+test_a_clock_set_back_joins_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_REBOOT, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	later(world, 60000);
+	world->now.wall_ms -= 3600 * 1000;
+	hold(world, 2, "", VERB_REBOOT, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+}
+
+static void
+test_a_clock_set_forward_removes_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 6, uuid_new, DOMAIN_RUNNING, 0);
+	tell_figures(world, 6, "guest", uuid_new);
+	tell_gone(world, 6);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	world->now.wall_ms += INT64_C(3600) * 1000 * 24 * 365;
+	later(world, 61000);
+	assert_non_null(request_row(world, "noc-1"));
+	tell_domain(world, 7, (const uint8_t[UUID_SIZE]){8}, DOMAIN_RUNNING, 0);
+	tell_figures(world, 7, "next", (const uint8_t[UUID_SIZE]){8});
+	assert_int_equal(row_of(world, "next")->index, 4);
+	later(world, INT64_C(3600) * 1000 * 24);
+	assert_null(request_row(world, "noc-1"));
+}
+
+static void
+test_a_request_follows_its_vm_to_another_uuid(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	tell_gone(world, 3);
+	tell_domain(world, 8, uuid_new, DOMAIN_RUNNING, 0);
+	tell_figures(world, 8, "www", uuid_new);
+	forget_effects(world);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_FAILED, "it is no more");
+	assert_memory_equal(the(world, EFFECT_ACTION)->action.uuid, uuid_new, UUID_SIZE);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.domid, 8);
+}
+
+static void
+test_a_request_whose_vm_is_no_more_ends(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "noc-2", VERB_SHUTDOWN, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	world->kept_vms_count = 0; /* another lauxend's store */
+	world->config.vms_count = 0;
+	begin_again(world);
+	later(world, 61000);
+	assert_int_equal(request_row(world, "noc-2")->state, REQUEST_FAILED);
+}
+
+static void
+test_an_id_that_the_agent_makes_is_free(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "auto-2", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	hold(world, 2, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(request_row(world, "auto-2")->verb, VERB_PAUSE);
+	assert_int_equal(engine_rows(world->engine)->sets[KIND_REQUEST].count, 2);
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -885,6 +1236,7 @@ main(void)
 	    TEST(test_equal_request_joins),
 	    TEST(test_what_did_not_hold_is_not_joined),
 	    TEST(test_one_id_is_one_request),
+	    TEST(test_another_journals_outcome_is_kept),
 	    TEST(test_undone_leaves_nothing),
 	    TEST(test_refusals),
 	    TEST(test_held_by_a_dead_agentx_is_done),
@@ -901,11 +1253,29 @@ main(void)
 	    TEST(test_late_figures_leave_states_true),
 	    TEST(test_another_uuid_is_the_same_vm),
 	    TEST(test_found_vms_come_and_go),
+	    TEST(test_figures_before_states),
 	    TEST(test_devices),
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
+	    TEST(test_a_dropped_hold_stays_dropped_over_a_restart),
+	    TEST(test_undone_values_are_those_before),
+	    TEST(test_a_queued_request_is_cancelled),
+	    TEST(test_a_cancelling_that_is_undone_cancels_nothing),
+	    TEST(test_a_cancelling_is_answered_once_it_is_stored),
+	    TEST(test_no_cancelling_without_a_store),
+	    TEST(test_a_cancelling_outlives_the_engine),
 	    TEST(test_restart_of_the_hypervisor_process),
 	    TEST(test_reload),
+	    TEST(test_a_dead_domain_that_stays_is_not_the_vm),
+	    TEST(test_a_burial_that_another_did_is_forgotten),
+	    TEST(test_a_burial_waits_for_the_hypervisor),
+	    TEST(test_another_uuid_in_the_file_is_kept),
+	    TEST(test_a_new_vm_takes_the_name_of_a_renamed_one),
+	    TEST(test_a_clock_set_back_joins_nothing),
+	    TEST(test_a_clock_set_forward_removes_nothing),
+	    TEST(test_a_request_follows_its_vm_to_another_uuid),
+	    TEST(test_a_request_whose_vm_is_no_more_ends),
+	    TEST(test_an_id_that_the_agent_makes_is_free),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
