@@ -589,6 +589,25 @@ test_a_domain_set_aside_is_not_the_vm(void **state)
 	assert_null(the(world, EFFECT_ACTION));
 }
 
+/* xl's own rename-restart: the dead domain keeps its UUID in the hypervisor's list. */
+static void
+test_what_xl_preserves_is_past(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_SUSPEND);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_figures(world, 4, "www", uuid_www);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	assert_int_equal(row_of(world, "www")->domid, 4);
+	tell_gone(world, 4);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_figures(world, 3, "www-20261122T1011Z", uuid_www);
+	assert_int_equal(row_of(world, "www")->domid, -1);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
 /* Its helper was killed, and the old domain is gone: the start is still owed. */
 static void
 test_a_replacement_cut_off_is_made_up_for(void **state)
@@ -1243,6 +1262,7 @@ main(void)
 	    TEST(test_crash_restarts),
 	    TEST(test_on_crash_goes_with_the_action),
 	    TEST(test_a_domain_set_aside_is_not_the_vm),
+	    TEST(test_what_xl_preserves_is_past),
 	    TEST(test_a_replacement_cut_off_is_made_up_for),
 	    TEST(test_a_replacement_that_failed_is_not_owed),
 	    TEST(test_quick_deaths_wait_longer),
