@@ -714,6 +714,31 @@ test_saved_and_restored(void **state)
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
 }
 
+/* The saved state is still there. */
+static void
+test_a_restore_that_failed_leaves_it_suspended(void **state)
+{
+	struct world *world = *state;
+	struct fact_domain half = {.flags = DOMAIN_PAUSED};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	memcpy(half.uuid, uuid_www, UUID_SIZE);
+	for (uint32_t i = 0; i < 2; i++) {
+		hold(world, 2 + i, "", VERB_RESTORE, "www");
+		tell(world, MSG_RELEASE, 2 + i, NULL, 0);
+		half.domid = 4 + i;
+		tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
+		tell_gone(world, 4 + i);
+		assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+		outcome(world, MSG_OUTCOME, 2 + i, i ? REQUEST_FAILED : REQUEST_UNDECIDED, "no");
+		assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+	}
+}
+
 static void
 test_a_monitored_domain_is_left_alone(void **state)
 {
@@ -1268,6 +1293,7 @@ main(void)
 	    TEST(test_quick_deaths_wait_longer),
 	    TEST(test_poweroff_is_respected),
 	    TEST(test_saved_and_restored),
+	    TEST(test_a_restore_that_failed_leaves_it_suspended),
 	    TEST(test_a_monitored_domain_is_left_alone),
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),
