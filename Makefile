@@ -19,7 +19,7 @@ else
 BUILD = build/out
 endif
 
-PKGS = libevent sqlite3 libconfuse
+PKGS = libevent sqlite3 libconfuse jansson
 PKGS_XEN = xenlight xencontrol xlutil xentoollog xenstore
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
