@@ -327,6 +327,10 @@ domain_sample(struct engine *engine, const struct message *message)
 	struct fact_sample sample = *(const struct fact_sample *)message->body;
 
 	sample.error[TEXT_SIZE - 1] = 0;
+	if (sample.kind == SAMPLE_FIGURES)
+		engine->figures_told = true;
+	else
+		engine->states_told = true;
 	if (sample.kind == SAMPLE_FIGURES) {
 		if (sample.ok)
 			engine->figures = sample;

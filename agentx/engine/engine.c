@@ -38,6 +38,20 @@ disk_compare(const void *a, const void *b)
 	return (left->device > right->device) - (left->device < right->device);
 }
 
+/* What an engine before us told as lost and not as restored: the pair is ours to end. */
+static void
+engine_recall(struct engine *engine, const struct store_content *content)
+{
+	for (size_t i = 0; i < content->events_count; i++) {
+		int32_t type = content->events[i].type;
+
+		if (type == EVENT_HYPERVISOR_LOST || type == EVENT_HYPERVISOR_RESTORED)
+			engine->lost = type == EVENT_HYPERVISOR_LOST;
+		else if (type == EVENT_FIGURES_LOST || type == EVENT_FIGURES_RESTORED)
+			engine->figures_lost = type == EVENT_FIGURES_LOST;
+	}
+}
+
 struct engine *
 engine_new(const struct store_content *content, struct instant now)
 {
@@ -63,8 +77,10 @@ engine_new(const struct store_content *content, struct instant now)
 
 		vm->kept = content->vms[i];
 		vm->died = REASON_UNKNOWN;
+		vm->crashed = vm->kept.state == VM_CRASHED;
 		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
 	}
+	engine_recall(engine, content);
 	request_restore(engine, content);
 	return engine;
 }
@@ -286,7 +302,7 @@ engine_rows(struct engine *engine)
 bool
 engine_is_whole(const struct engine *engine)
 {
-	return (engine->states_ok || engine->lost) && (engine->figures_ok || engine->figures_lost);
+	return engine->states_told && engine->figures_told;
 }
 
 void

@@ -82,6 +82,7 @@ struct engine {
 
 	bool hypervisor_there, agentx_there; /* the processes */
 	bool states_ok, figures_ok;	     /* the last passes */
+	bool states_told, figures_told;	     /* there was one, well or not */
 	bool sweep; /* a new hypervisor process: domains that it does not list are gone */
 	bool sweep_devices;
 	bool looked; /* a states pass was complete once: who has no domain is down */

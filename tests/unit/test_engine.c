@@ -1024,6 +1024,35 @@ test_an_id_that_the_agent_makes_is_free(void **state)
 }
 
 static void
+test_pairs_outlive_the_engine(void **state)
+{
+	struct world *world = *state;
+	struct mib_event events[2] = {
+	    {.sequence = 1, .type = EVENT_HYPERVISOR_LOST},
+	    {.sequence = 2, .type = EVENT_FIGURES_LOST},
+	};
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	world->content.events = events;
+	world->content.events_count = 2;
+	world->content.next_sequence = 3;
+	begin_again(world);
+	assert_false(engine_is_whole(world->engine)); /* it has not looked yet */
+	tell_sample(world, SAMPLE_STATES, false);
+	tell_sample(world, SAMPLE_FIGURES, false);
+	assert_null(event_of(world, EVENT_HYPERVISOR_LOST)); /* told already */
+	assert_null(event_of(world, EVENT_FIGURES_LOST));
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_RESTORED));
+	assert_non_null(event_of(world, EVENT_FIGURES_RESTORED));
+	assert_non_null(event_of(world, EVENT_VM_RECOVERED));
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1079,6 +1108,7 @@ main(void)
 	    TEST(test_a_request_follows_its_vm_to_another_uuid),
 	    TEST(test_a_request_whose_vm_is_no_more_ends),
 	    TEST(test_an_id_that_the_agent_makes_is_free),
+	    TEST(test_pairs_outlive_the_engine),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
