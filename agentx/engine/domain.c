@@ -1,5 +1,6 @@
 #include "engine/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -7,6 +8,8 @@
 #include "base/uuid.h"
 
 #define CPU_SPAN_US 200000 /* a share of a CPU over less is noise */
+#define START_NOISE_MS 100 /* starts that differ by less are the same */
+#define START_OTHER_MS 10000
 
 struct domain *
 domain_find(const struct engine *engine, uint32_t domid)
@@ -202,6 +205,21 @@ domain_end_sweep_devices(struct engine *engine)
 	}
 }
 
+/* After a boot of the host a VM can have the domid that it had before: by its start it is known as
+ * another domain, whose counters began with it. A driver may work the start out anew each time. */
+static void
+domain_start(struct vm *vm, int64_t start_wall_ms)
+{
+	int64_t difference_ms = llabs(vm->kept.start_wall_ms - start_wall_ms);
+
+	if (start_wall_ms == 0 || difference_ms < START_NOISE_MS)
+		return;
+	if (difference_ms >= START_OTHER_MS)
+		vm->kept.discontinuity_wall_ms = start_wall_ms;
+	vm->kept.start_wall_ms = start_wall_ms;
+	vm->unsaved = true;
+}
+
 void
 domain_figures(struct engine *engine, const struct message *message)
 {
@@ -223,10 +241,7 @@ domain_figures(struct engine *engine, const struct message *message)
 		TEXT_SET(vm->kept.name, domain->figures.name);
 		vm->unsaved = true;
 	}
-	if (fact->start_wall_ms && vm->kept.start_wall_ms != fact->start_wall_ms) {
-		vm->kept.start_wall_ms = fact->start_wall_ms;
-		vm->unsaved = true;
-	}
+	domain_start(vm, fact->start_wall_ms);
 	if (vm->kept.owner != vm_owner(engine, vm)) {
 		vm->kept.owner = vm_owner(engine, vm);
 		vm->unsaved = true;

@@ -1053,6 +1053,26 @@ test_pairs_outlive_the_engine(void **state)
 }
 
 static void
+test_the_same_domid_after_a_boot_of_the_host(void **state)
+{
+	struct world *world = *state;
+	struct fact_figures fact = {.domid = 3, .on_crash = ON_RESTART};
+
+	tell_usual(world);
+	begin_again(world);
+	world->now.wall_ms += 3600 * 1000;
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	fact.start_wall_ms = world->now.wall_ms - 60000;
+	memcpy(fact.uuid, uuid_www, UUID_SIZE);
+	TEXT_SET(fact.name, "www");
+	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
+	assert_int_equal(row_of(world, "www")->start_time, fact.start_wall_ms);
+	assert_int_equal(row_of(world, "www")->discontinuity, fact.start_wall_ms);
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1109,6 +1129,7 @@ main(void)
 	    TEST(test_a_request_whose_vm_is_no_more_ends),
 	    TEST(test_an_id_that_the_agent_makes_is_free),
 	    TEST(test_pairs_outlive_the_engine),
+	    TEST(test_the_same_domid_after_a_boot_of_the_host),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
