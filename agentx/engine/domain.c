@@ -336,6 +336,21 @@ domain_figures_sample(struct engine *engine, const struct fact_sample *sample)
 		rows_put_devices(engine, vm);
 }
 
+static void
+domain_heard(struct engine *engine)
+{
+	engine->states_told = true;
+	engine->unheard_ms = 0;
+}
+
+void
+domain_unheard(struct engine *engine)
+{
+	domain_states_lost(engine, "its process says nothing");
+	vm_settle_touched(engine);
+	rows_put_host(engine);
+}
+
 void
 domain_sample(struct engine *engine, const struct message *message)
 {
@@ -345,7 +360,7 @@ domain_sample(struct engine *engine, const struct message *message)
 	if (sample.kind == SAMPLE_FIGURES)
 		engine->figures_told = true;
 	else
-		engine->states_told = true;
+		domain_heard(engine);
 	if (sample.kind == SAMPLE_FIGURES) {
 		if (sample.ok)
 			engine->figures = sample;

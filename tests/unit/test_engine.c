@@ -239,8 +239,12 @@ setup(void **state)
 	world->now = (struct instant){1000000, 1700000000000};
 	world->content =
 	    (struct store_content){.journal = 7, .next_sequence = 1, .next_request = 1};
-	world->config = (struct config){
-	    .action_ms = 60000, .shutdown_ms = 30000, .vms = world->vms, .vms_count = 2};
+	world->config = (struct config){.action_ms = 60000,
+					.shutdown_ms = 30000,
+					.interval_ms = 1000,
+					.silence_ms = 3000,
+					.vms = world->vms,
+					.vms_count = 2};
 	TEXT_SET(world->vms[0].name, "www");
 	memcpy(world->vms[0].uuid, uuid_www, UUID_SIZE);
 	TEXT_SET(world->vms[0].group, "front");
@@ -1073,6 +1077,27 @@ test_the_same_domid_after_a_boot_of_the_host(void **state)
 }
 
 static void
+test_a_hypervisor_process_that_says_nothing_is_no_answer(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	for (int i = 0; i < 5; i++) {
+		later(world, 1000);
+		tell_sample(world, SAMPLE_STATES, true);
+	}
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	forget_effects(world);
+	for (int i = 0; i < 20; i++)
+		later(world, 1000);
+	assert_int_equal(row_of(world, "www")->state, VM_UNKNOWN);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_LOST));
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_RESTORED));
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1130,6 +1155,7 @@ main(void)
 	    TEST(test_an_id_that_the_agent_makes_is_free),
 	    TEST(test_pairs_outlive_the_engine),
 	    TEST(test_the_same_domid_after_a_boot_of_the_host),
+	    TEST(test_a_hypervisor_process_that_says_nothing_is_no_answer),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
