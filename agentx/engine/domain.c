@@ -101,7 +101,8 @@ domain_identify(struct engine *engine, struct domain *domain)
 		} else {
 			vm = vm_new(engine, domain->state.uuid, domain->figures.name);
 			/* What runs when we first look has not just been started. */
-			vm->kept.state = engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
+			vm->kept.state =
+			    engine->looked && engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
 		}
 	}
 	if (!domain_is_past(vm, domain))
@@ -143,6 +144,75 @@ domain_gone(struct engine *engine, uint32_t domid)
 	rowset_remove(&engine->domains, domain);
 }
 
+/* After a boot of the host a VM can have the domid that it had before: by its start it is known as
+ * another domain, whose counters began with it. A driver may work the start out anew each time. */
+static void
+domain_start(struct vm *vm, int64_t start_wall_ms)
+{
+	int64_t difference_ms = llabs(vm->kept.start_wall_ms - start_wall_ms);
+
+	if (start_wall_ms == 0 || difference_ms < START_NOISE_MS)
+		return;
+	if (difference_ms >= START_OTHER_MS)
+		vm->kept.discontinuity_wall_ms = start_wall_ms;
+	vm->kept.start_wall_ms = start_wall_ms;
+	vm->unsaved = true;
+}
+
+static void
+domain_name(struct engine *engine, struct domain *domain, const struct fact_figures *fact)
+{
+	struct vm *vm;
+
+	domain->figures = *fact;
+	domain->figures.name[VM_NAME_SIZE - 1] = 0;
+	domain->named = true;
+	if (!domain->vm)
+		domain_identify(engine, domain);
+	vm = domain->vm;
+	if (!vm)
+		return;
+	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
+		TEXT_SET(vm->kept.name, domain->figures.name);
+		vm->unsaved = true;
+	}
+	domain_start(vm, fact->start_wall_ms);
+	if (vm->kept.owner != vm_owner(engine, vm)) {
+		vm->kept.owner = vm_owner(engine, vm);
+		vm->unsaved = true;
+	}
+	vm_touch(engine, vm);
+}
+
+/* States and figures are of two workers: either may tell of a new domain first. */
+void
+domain_figures(struct engine *engine, const struct message *message)
+{
+	const struct fact_figures *fact = (const struct fact_figures *)message->body;
+	struct domain *domain = domain_find(engine, fact->domid);
+
+	if (message->detail == FACT_GONE)
+		rowset_remove(&engine->early, fact);
+	else if (fact->name[0] == 0)
+		return;
+	else if (domain)
+		domain_name(engine, domain, fact);
+	else
+		rowset_put(&engine->early, fact);
+}
+
+static void
+domain_take_early(struct engine *engine, struct domain *domain)
+{
+	struct fact_figures key = {.domid = domain->domid};
+	struct fact_figures *fact = rowset_find(&engine->early, &key);
+
+	if (!fact)
+		return;
+	domain_name(engine, domain, fact);
+	rowset_remove(&engine->early, &key);
+}
+
 void
 domain_state(struct engine *engine, const struct message *message)
 {
@@ -163,6 +233,8 @@ domain_state(struct engine *engine, const struct message *message)
 	domain->state = *fact;
 	domain->seen = true;
 	domain_cpu(domain);
+	if (!domain->named)
+		domain_take_early(engine, domain);
 	if (!domain->vm)
 		domain_identify(engine, domain);
 	if (domain->vm)
@@ -174,6 +246,7 @@ domain_sweep(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->domains.count; i++)
 		((struct domain *)rowset_at(&engine->domains, i))->seen = false;
+	rowset_clear(&engine->early);
 	rowset_begin(&engine->nets);
 	rowset_begin(&engine->disks);
 	engine->sweep = engine->sweep_devices = true;
@@ -203,50 +276,6 @@ domain_end_sweep_devices(struct engine *engine)
 		rows_drop_devices(engine, vm->kept.index);
 		rows_put_devices(engine, vm);
 	}
-}
-
-/* After a boot of the host a VM can have the domid that it had before: by its start it is known as
- * another domain, whose counters began with it. A driver may work the start out anew each time. */
-static void
-domain_start(struct vm *vm, int64_t start_wall_ms)
-{
-	int64_t difference_ms = llabs(vm->kept.start_wall_ms - start_wall_ms);
-
-	if (start_wall_ms == 0 || difference_ms < START_NOISE_MS)
-		return;
-	if (difference_ms >= START_OTHER_MS)
-		vm->kept.discontinuity_wall_ms = start_wall_ms;
-	vm->kept.start_wall_ms = start_wall_ms;
-	vm->unsaved = true;
-}
-
-void
-domain_figures(struct engine *engine, const struct message *message)
-{
-	const struct fact_figures *fact = (const struct fact_figures *)message->body;
-	struct domain *domain = domain_find(engine, fact->domid);
-	struct vm *vm;
-
-	if (message->detail == FACT_GONE || !domain || fact->name[0] == 0)
-		return;
-	domain->figures = *fact;
-	domain->figures.name[VM_NAME_SIZE - 1] = 0;
-	domain->named = true;
-	if (!domain->vm)
-		domain_identify(engine, domain);
-	vm = domain->vm;
-	if (!vm)
-		return;
-	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
-		TEXT_SET(vm->kept.name, domain->figures.name);
-		vm->unsaved = true;
-	}
-	domain_start(vm, fact->start_wall_ms);
-	if (vm->kept.owner != vm_owner(engine, vm)) {
-		vm->kept.owner = vm_owner(engine, vm);
-		vm->unsaved = true;
-	}
-	vm_touch(engine, vm);
 }
 
 /* CPU of the whole host: that of all domains, Domain-0 among them. */

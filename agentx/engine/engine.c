@@ -20,6 +20,14 @@ domain_compare(const void *a, const void *b)
 }
 
 static int
+figures_compare(const void *a, const void *b)
+{
+	const struct fact_figures *left = a, *right = b;
+
+	return (left->domid > right->domid) - (left->domid < right->domid);
+}
+
+static int
 net_compare(const void *a, const void *b)
 {
 	const struct fact_net *left = a, *right = b;
@@ -71,6 +79,7 @@ engine_new(const struct store_content *content, struct instant now)
 	TAILQ_INIT(&engine->requests);
 	STAILQ_INIT(&engine->effects);
 	rowset_init(&engine->domains, sizeof(struct domain), domain_compare, false);
+	rowset_init(&engine->early, sizeof(struct fact_figures), figures_compare, false);
 	rowset_init(&engine->nets, sizeof(struct fact_net), net_compare, false);
 	rowset_init(&engine->disks, sizeof(struct fact_disk), disk_compare, false);
 	mib_rows_init(&engine->rows, true);
@@ -105,6 +114,7 @@ engine_free(struct engine *engine)
 		free(request);
 	}
 	rowset_dispose(&engine->domains);
+	rowset_dispose(&engine->early);
 	rowset_dispose(&engine->nets);
 	rowset_dispose(&engine->disks);
 	mib_rows_dispose(&engine->rows);

@@ -77,6 +77,7 @@ struct engine {
 
 	struct rowset domains;	   /* struct domain */
 	struct rowset nets, disks; /* facts */
+	struct rowset early;	   /* struct fact_figures of domains that are not listed yet */
 	struct fact_host host;
 	struct mib_rows rows;
 

@@ -603,8 +603,12 @@ request_outcome(struct engine *engine, const struct message *message)
 		request_internal_outcome(engine, &outcome);
 		return;
 	}
-	if (!request || outcome.journal != engine->journal) {
-		request_forget(engine, outcome.id, outcome.journal); /* of a store that was lost */
+	/* Of another store. Perhaps this one is there for as long as that cannot be read: what it
+	 * still has to learn is left alone, as it would else be done again. */
+	if (outcome.journal != engine->journal)
+		return;
+	if (!request) {
+		request_forget(engine, outcome.id, outcome.journal);
 		return;
 	}
 	if (!request_is_open(request)) {

@@ -50,10 +50,19 @@ vm_find_name(const struct engine *engine, const char *name)
 static uint32_t
 vm_free_index(const struct engine *engine)
 {
-	uint32_t index = 1;
+	const struct vm *vm;
+	uint32_t count = 0, index = 1;
+	bool *used;
 
-	while (vm_find_index(engine, index))
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		count++;
+	used = mem_array(count + 2, sizeof(*used));
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->kept.index <= count)
+			used[vm->kept.index] = true;
+	while (used[index])
 		index++;
+	free(used);
 	return index;
 }
 

@@ -8,7 +8,8 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 
-#define CONFIG_TRIES 5	    /* it may be locked, or be none of libxl's */
+#define CONFIG_AGAIN_MS 1000	  /* after a try that failed: it is still being written; doubles */
+#define CONFIG_AGAIN_MAX_MS 60000 /* it may be none of libxl's, and never come */
 #define CONFIG_PASS_MS 1000 /* what a pass may spend on them; the rest has its turn in the next */
 
 /*
@@ -30,7 +31,9 @@ struct kept {
 	uint32_t stubdom_for;
 	uint64_t memory_max_kib;
 	int64_t start_wall_ms;
-	unsigned tries; /* of its configuration that are left; 0: got it, or never will */
+	bool configured;			   /* its configuration was read */
+	int64_t try_ms;				   /* clock_mono_ms() of the next try to */
+	int64_t try_again_ms;			   /* from that to the one after */
 	uint32_t on_poweroff, on_reboot, on_crash; /* enum on_action */
 
 	/* What its guest last wrote. */
@@ -76,8 +79,9 @@ keep(struct xen_domains *domains, const libxl_dominfo *info)
 		domains->list =
 		    mem_resize(domains->list, domains->count + 1, sizeof(*domains->list));
 		kept = &domains->list[domains->count++];
-		*kept = (struct kept){
-		    .domid = info->domid, .first_ms = clock_mono_ms(), .tries = CONFIG_TRIES};
+		*kept = (struct kept){.domid = info->domid,
+				      .first_ms = clock_mono_ms(),
+				      .try_again_ms = CONFIG_AGAIN_MS};
 		memcpy(kept->uuid, info->uuid.uuid, UUID_SIZE);
 	}
 	kept->listed = true;
@@ -105,13 +109,17 @@ learn_config(struct hv *hv, struct kept *kept)
 {
 	libxl_domain_config config;
 
-	kept->tries--;
 	libxl_domain_config_init(&config);
 	if (libxl_retrieve_domain_configuration(hv->ctx, kept->domid, &config, NULL) == 0) {
 		kept->on_poweroff = (uint32_t)config.on_poweroff;
 		kept->on_reboot = (uint32_t)config.on_reboot;
 		kept->on_crash = (uint32_t)config.on_crash;
-		kept->tries = 0;
+		kept->configured = true;
+	} else {
+		kept->try_ms = clock_mono_ms() + kept->try_again_ms;
+		kept->try_again_ms *= 2;
+		if (kept->try_again_ms > CONFIG_AGAIN_MAX_MS)
+			kept->try_again_ms = CONFIG_AGAIN_MAX_MS;
 	}
 	libxl_domain_config_dispose(&config);
 }
@@ -258,7 +266,8 @@ put_domains(struct hv *hv, const libxl_dominfo *list, int count, const struct hv
 			continue;
 		kept = find_kept(domains, &list[i]);
 		learn_birth(hv, kept, &list[i]);
-		if (kept->tries && kept->settled && clock_mono_ms() < until_ms)
+		if (!kept->configured && kept->settled && clock_mono_ms() >= kept->try_ms &&
+		    clock_mono_ms() < until_ms)
 			learn_config(hv, kept);
 		put_figures(hv, kept, sink);
 	}

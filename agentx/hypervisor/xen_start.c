@@ -118,7 +118,15 @@ is_quotable(const char *text)
 	return true;
 }
 
-static void state_path(struct hv *hv, const struct action *action, const char *suffix, char *path);
+/* Saved states: SAVE_DIR/UUID.save, and while one is written UUID.save.part. */
+static void
+state_path(struct hv *hv, const struct action *action, const char *suffix, char *path)
+{
+	char uuid[UUID_TEXT_SIZE];
+
+	uuid_text(action->uuid, uuid);
+	snprintf(path, PATH_SIZE, "%s/%s%s", hv->config->save_dir, uuid, suffix);
+}
 
 /* A state that was saved before the VM was started afresh does not fit its disks any more. */
 static void
@@ -133,7 +141,7 @@ retire_state(struct hv *hv, const struct action *action)
 			 action->name, old);
 }
 
-/* The override has the VM's name and UUID in quotes; no name of a configuration has any itself. */
+/* xl takes the last two words as further lines of the file, which outweigh its own. */
 static int
 create(const struct config_vm *vm, const uint8_t uuid[UUID_SIZE], char *error)
 {
@@ -185,17 +193,6 @@ xen_start(struct hv *hv, const struct action *action, const struct config_vm *vm
 	settle_new(hv, &new, status, error, outcome);
 	if (outcome->state == REQUEST_SUCCEEDED)
 		retire_state(hv, &new);
-}
-
-/* Saved states: SAVE_DIR/UUID.save, and while one is written UUID.save.part. */
-
-static void
-state_path(struct hv *hv, const struct action *action, const char *suffix, char *path)
-{
-	char uuid[UUID_TEXT_SIZE];
-
-	uuid_text(action->uuid, uuid);
-	snprintf(path, PATH_SIZE, "%s/%s%s", hv->config->save_dir, uuid, suffix);
 }
 
 static bool

@@ -70,7 +70,8 @@ struct store_handlers {
 
 /*
  * Opens dir/store.db, made where it is missing, and reads content; always succeeds (see above), and
- * says by handlers->health at once how it is. journal_size bounds the events kept.
+ * says by handlers->health at once how it is. journal_size bounds the events kept. Where another
+ * process has the store, its end is waited for, 5 s at most: it may be just ending.
  */
 struct store *store_open(struct event_base *base, const char *dir, uint32_t journal_size,
 			 const struct store_handlers *handlers, void *arg,

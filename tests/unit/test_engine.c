@@ -394,6 +394,22 @@ test_one_id_is_one_request(void **state)
 	assert_null(request_row(world, "noc-1"));
 }
 
+/* The store of that journal may only be out of reach: there the request is not known to be done. */
+static void
+test_another_journals_outcome_is_kept(void **state)
+{
+	struct world *world = *state;
+	struct outcome outcome = {.id = 77, .journal = 8, .state = REQUEST_SUCCEEDED};
+
+	tell_usual(world);
+	forget_effects(world);
+	tell(world, MSG_OUTCOME, 0, &outcome, sizeof(outcome));
+	assert_null(the(world, EFFECT_FORGET));
+	outcome.journal = world->content.journal;
+	tell(world, MSG_OUTCOME, 0, &outcome, sizeof(outcome));
+	assert_non_null(the(world, EFFECT_FORGET));
+}
+
 static void
 test_undone_leaves_nothing(void **state)
 {
@@ -613,6 +629,23 @@ test_found_vms_come_and_go(void **state)
 	tell_domain(world, 7, (const uint8_t[UUID_SIZE]){8}, DOMAIN_RUNNING, 0);
 	tell_figures(world, 7, "next", (const uint8_t[UUID_SIZE]){8});
 	assert_int_equal(row_of(world, "next")->index, 4); /* 3 rests for a day */
+}
+
+/* Two workers look at the same moment: the figures may know a domain before the states do. */
+static void
+test_figures_before_states(void **state)
+{
+	struct world *world = *state;
+
+	tell_figures(world, 7, "stray", uuid_new);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_null(row_of(world, "stray"));
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 7, uuid_new, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_non_null(row_of(world, "stray"));
+	assert_int_equal(row_of(world, "stray")->state, VM_RUNNING);
+	assert_null(event_of(world, EVENT_VM_STATE_CHANGED)); /* it ran when we first looked */
 }
 
 static void
@@ -1119,6 +1152,7 @@ main(void)
 	    TEST(test_pause_by_request),
 	    TEST(test_equal_request_joins),
 	    TEST(test_one_id_is_one_request),
+	    TEST(test_another_journals_outcome_is_kept),
 	    TEST(test_undone_leaves_nothing),
 	    TEST(test_refusals),
 	    TEST(test_held_by_a_dead_agentx_is_done),
@@ -1131,6 +1165,7 @@ main(void)
 	    TEST(test_late_figures_leave_states_true),
 	    TEST(test_another_uuid_is_the_same_vm),
 	    TEST(test_found_vms_come_and_go),
+	    TEST(test_figures_before_states),
 	    TEST(test_devices),
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
