@@ -547,6 +547,8 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 		vm->done_verb = vm->verb;
 		vm->done_ms = engine->now.mono_ms;
 	}
+	vm->failed_verb = outcome->state == REQUEST_SUCCEEDED ? 0 : vm->verb;
+	vm->failed_state = outcome->state;
 	vm->action = 0;
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;
