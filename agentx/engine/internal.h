@@ -138,6 +138,7 @@ int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c */
 void request_restore(struct engine *engine, const struct store_content *content);
+void request_tell_ends(struct engine *engine, const struct store_content *content);
 void request_hold(struct engine *engine, const struct message *message);
 void request_release(struct engine *engine, const struct message *message);
 void request_drop(struct engine *engine, const struct message *message);

@@ -1192,6 +1192,45 @@ test_a_crashed_vm_that_does_not_start_crashed_once(void **state)
 }
 
 static void
+test_an_end_that_did_not_get_into_the_journal_is_told(void **state)
+{
+	struct world *world = *state;
+	struct mib_event events[2] = {{.sequence = 1, .time = world->now.wall_ms - 60000}};
+	const struct mib_event *event;
+	int64_t ended;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	ended = request_row(world, "noc-1")->ended;
+	engine_free(world->engine); /* the engine is killed between two writes */
+	world->now.wall_ms += 5000;
+	world->content.requests = world->kept_requests;
+	world->content.requests_count = world->kept_requests_count;
+	world->content.events = events;
+	world->content.events_count = 1;
+	world->content.next_sequence = 2;
+	forget_effects(world);
+	world->engine = engine_new(&world->content, world->now);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	event = event_of(world, EVENT_REQUEST_FINISHED);
+	assert_non_null(event);
+	assert_string_equal(event->request, "noc-1");
+	assert_int_equal(event->time, ended);
+	events[1] = *event; /* this time it did */
+	world->content.events_count = 2;
+	world->content.next_sequence = 3;
+	engine_free(world->engine);
+	forget_effects(world);
+	world->engine = engine_new(&world->content, world->now);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_null(event_of(world, EVENT_REQUEST_FINISHED));
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1255,6 +1294,7 @@ main(void)
 	    TEST(test_a_restore_that_fails_leaves_it_suspended),
 	    TEST(test_a_start_that_fails_says_so),
 	    TEST(test_a_crashed_vm_that_does_not_start_crashed_once),
+	    TEST(test_an_end_that_did_not_get_into_the_journal_is_told),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
