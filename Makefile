@@ -124,7 +124,7 @@ install: all
 	cp -R INSTALL README.md conf/snmpd.conf conf/snmpd-users.conf conf/snmptrapd.conf conf/examples \
 		$(DESTDIR)$(PREFIX)/share/doc/lauxen
 	[ -e $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf ] || \
-		install -D -m 644 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
+		install -D -m 640 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
 
 clean:
 	rm -rf build

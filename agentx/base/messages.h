@@ -27,7 +27,7 @@ enum message_type {
 
 	/* parent -> child */
 	MSG_PEER = 10,	    /* detail: enum role of the peer; with its descriptor */
-	MSG_RELOAD,	    /* the file was checked: read it again */
+	MSG_RELOAD,	    /* a new configuration: with the descriptor of the checked text */
 	MSG_RELOAD_REFUSED, /* body: the first error, text */
 	MSG_RESTARTS,	    /* body: struct restarts */
 

@@ -122,8 +122,10 @@ serve(int64_t ms)
 static void
 write_config(const char *storage, const char *extra)
 {
-	FILE *to = fopen(t.conf, "w");
+	FILE *to;
 
+	unlink(t.conf); /* who has the old one keeps it */
+	to = fopen(t.conf, "w");
 	assert_non_null(to);
 	fprintf(to,
 		"agent {\n run-dir = \"%s/run\"\n state-dir = \"%s\"\n save-dir = \"%s\"\n}\n"
@@ -134,6 +136,16 @@ write_config(const char *storage, const char *extra)
 	for (int i = 0; i < VMS; i++)
 		fprintf(to, "vm \"vm%d\" {\n file = \"%s/vm%d.xl\"\n}\n", i, t.dir, i);
 	fclose(to);
+}
+
+static void
+reload_config(void)
+{
+	int fd = open(t.conf, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	channel_send_fd(t.control, MSG_RELOAD, 0, fd);
+	close(fd);
 }
 
 /* A new engine, as the parent would pass its descriptor. */
@@ -154,11 +166,13 @@ attach_engine(void)
 static void
 become_child(int fd)
 {
-	if (fd == PROCESS_CONTROL_FD)
-		fcntl(fd, F_SETFD, 0);
-	else
-		dup2(fd, PROCESS_CONTROL_FD);
-	execl("/proc/self/exe", "test", "--child", "hypervisor", "-f", t.conf, (char *)NULL);
+	int config = open(t.conf, O_RDONLY | O_CLOEXEC);
+
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, PROCESS_CONFIG_FD + 1);
+	config = fcntl(config, F_DUPFD_CLOEXEC, PROCESS_CONFIG_FD + 1);
+	dup2(fd, PROCESS_CONTROL_FD);
+	dup2(config, PROCESS_CONFIG_FD);
+	execl("/proc/self/exe", "test", "--child", "hypervisor", (char *)NULL);
 	_exit(127);
 }
 
@@ -371,7 +385,7 @@ hung_storage(void **state)
 	(void)state;
 	assert_true(t.pools[1].known && t.pools[1].size_mib > 0 && !t.pools[2].known);
 	write_config("/hangs", "");
-	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
+	reload_config();
 	WAIT(strcmp(t.pools[2].path, "/hangs") == 0);
 	assert_false(t.pools[2].known);
 	forget_news();
@@ -785,11 +799,11 @@ reloads(void **state)
 
 	(void)state;
 	write_config("/tmp", "nonsense = 3\n");
-	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
+	reload_config();
 	serve(100);
 	expect(act(VERB_PAUSE, "vm0", domid), REQUEST_SUCCEEDED, "");
 	write_config("/tmp", "vm \"fresh\" { file = \"/x\" }\n");
-	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
+	reload_config();
 	serve(100);
 	expect(act(VERB_START, "fresh", 0), REQUEST_SUCCEEDED, "");
 	forget_news();
@@ -858,10 +872,9 @@ thousand(void **state)
 }
 
 static int
-main_of_child(char **argv)
+main_of_child(void)
 {
-	struct options options = {
-	    .file = argv[4], .foreground = true, .verbose = getenv("HV_TEST_VERBOSE") != NULL};
+	struct options options = {.foreground = true, .verbose = getenv("HV_TEST_VERBOSE") != NULL};
 
 	return hypervisor_main(&options);
 }
@@ -900,8 +913,8 @@ main(int argc, char **argv)
 	};
 	/* clang-format on */
 
-	if (argc == 5 && strcmp(argv[1], "--child") == 0)
-		return main_of_child(argv);
+	if (argc == 3 && strcmp(argv[1], "--child") == 0)
+		return main_of_child();
 	if (argc > 2 && strcmp(argv[1], "--action") == 0)
 		return action_main(argc - 1, argv + 1, NULL);
 	if (argc == 2)
