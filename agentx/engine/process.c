@@ -129,6 +129,8 @@ carry_out(void)
 	struct effect effect;
 	uint32_t lost;
 
+	if (!self.store)
+		return; /* at the end: the next engine finds what is left to do */
 	while (engine_next_effect(self.engine, &effect))
 		effect_apply(&effect);
 	lost = journal_take_lost(self.journal);
@@ -427,8 +429,11 @@ report_fatal(void *arg, const char *error)
 static void
 self_stop(void *arg)
 {
+	struct store *store = self.store;
+
 	(void)arg;
-	store_close(self.store, clock_mono_ms() + FLUSH_MS);
+	self.store = NULL; /* what store_close() tells comes when there is none any more */
+	store_close(store, clock_mono_ms() + FLUSH_MS);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);
 	journal_free(self.journal);
