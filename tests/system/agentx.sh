@@ -50,7 +50,8 @@ traps() { grep -aoE 'event-[0-9]+' "$LX_TRAPS" | cut -d- -f2; }
 traps_are() { [ "$(traps | tr '\n' ' ')" = "$(seq -s ' ' "$1" "$2") " ]; }
 all_traps() { [ "$(traps | sort -n | uniq | tr '\n' ' ')" = "$(seq -s ' ' "$1" "$2") " ]; }
 handed_last() { [ "$(grep -c "^handed $1$" "$LX_DIR/said")" -ge 1 ]; }
-answers() { lx_get $LX_VM_NAME.1; }
+# snmpget succeeds also where snmpd alone answers that there is no such object.
+answers() { [ "$(lx_get $LX_VM_NAME.1)" = '"vm1"' ]; }
 
 lx_begin
 LX_SIM=$LX_DIR/none
@@ -99,7 +100,10 @@ check_is "GETNEXT past all goes on behind" \
 	"$(snmpgetnext -v2c -c public -On "$LX_AGENT" $R.9 | cut -d' ' -f1)" ".$PASS"
 # lxAgent 20, lxHost 19, lxVmTable 26 columns less one value, control 2
 check_is "a walk finds every instance" "$(lx_walk $R | wc -l)" $((20 + 19 + 9 * 26 - 1 + 9 * 2))
-check_is "GETBULK and GETNEXT agree" "$(snmpwalk -v2c -c public -On -Cc "$LX_AGENT" $LX_VM | sha1sum)" "$(lx_walk $LX_VM | sha1sum)"
+# but for column 19, which is an age
+check_is "GETBULK and GETNEXT agree" \
+	"$(snmpwalk -v2c -c public -On -Cc "$LX_AGENT" $LX_VM | grep -vF $LX_VM.19. | sha1sum)" \
+	"$(lx_walk $LX_VM | grep -vF $LX_VM.19. | sha1sum)"
 check_is "a walk ascends" "$(lx_walk $R | wc -l)" "$(lx_walk $R | cut -d' ' -f1 | sort -u | wc -l)"
 check_is "VM-MIB: scalars and vmTable" "$(lx_walk 1.3.6.1.2.1.236 | wc -l)" $((6 + 9 * 16))
 check_is "VM-MIB: UUID in 16 octets" "$(lx_get 1.3.6.1.2.1.236.1.4.1.3.1 | tr -d '" ')" 22222222222222222222222222220001
