@@ -83,6 +83,7 @@ struct engine {
 
 	bool hypervisor_there, agentx_there; /* the processes */
 	bool states_ok, figures_ok;	     /* the last passes */
+	bool states_told, figures_told;	     /* there was one, well or not */
 	bool sweep; /* a new hypervisor process: domains that it does not list are gone */
 	bool sweep_devices;
 	bool looked; /* a states pass was complete once: who has no domain is down */
@@ -93,6 +94,8 @@ struct engine {
 	int64_t host_cpu_us;
 	uint32_t host_cpu_used;
 	bool host_cpu_known;
+	int64_t tick_ms;	 /* mono: of the last tick */
+	int64_t unheard_ms;	 /* since a pass of the states was told, well or not */
 	int64_t held_until_ms;	 /* mono: then held requests of an engine before us are released */
 	int64_t housekeeping_ms; /* mono: next */
 	int64_t table_change_ms; /* mono: a row of vmTable came or went */
@@ -121,7 +124,8 @@ bool vm_has_row(const struct vm *vm);
 void domain_state(struct engine *engine, const struct message *message);
 void domain_figures(struct engine *engine, const struct message *message);
 void domain_sample(struct engine *engine, const struct message *message);
-void domain_sweep(struct engine *engine); /* a new hypervisor process: notes whom it lists */
+void domain_unheard(struct engine *engine); /* nor has anything been for long */
+void domain_sweep(struct engine *engine);   /* a new hypervisor process: notes whom it lists */
 void domain_attach(struct engine *engine, struct vm *vm, struct domain *domain);
 struct domain *domain_find(const struct engine *engine, uint32_t domid);
 

@@ -239,8 +239,12 @@ setup(void **state)
 	world->now = (struct instant){1000000, 1700000000000};
 	world->content =
 	    (struct store_content){.journal = 7, .next_sequence = 1, .next_request = 1};
-	world->config = (struct config){
-	    .action_ms = 60000, .shutdown_ms = 30000, .vms = world->vms, .vms_count = 2};
+	world->config = (struct config){.action_ms = 60000,
+					.shutdown_ms = 30000,
+					.interval_ms = 1000,
+					.silence_ms = 3000,
+					.vms = world->vms,
+					.vms_count = 2};
 	TEXT_SET(world->vms[0].name, "www");
 	memcpy(world->vms[0].uuid, uuid_www, UUID_SIZE);
 	TEXT_SET(world->vms[0].group, "front");
@@ -1057,6 +1061,76 @@ test_an_id_that_the_agent_makes_is_free(void **state)
 }
 
 static void
+test_pairs_outlive_the_engine(void **state)
+{
+	struct world *world = *state;
+	struct mib_event events[2] = {
+	    {.sequence = 1, .type = EVENT_HYPERVISOR_LOST},
+	    {.sequence = 2, .type = EVENT_FIGURES_LOST},
+	};
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	world->content.events = events;
+	world->content.events_count = 2;
+	world->content.next_sequence = 3;
+	begin_again(world);
+	assert_false(engine_is_whole(world->engine)); /* it has not looked yet */
+	tell_sample(world, SAMPLE_STATES, false);
+	tell_sample(world, SAMPLE_FIGURES, false);
+	assert_null(event_of(world, EVENT_HYPERVISOR_LOST)); /* told already */
+	assert_null(event_of(world, EVENT_FIGURES_LOST));
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_RESTORED));
+	assert_non_null(event_of(world, EVENT_FIGURES_RESTORED));
+	assert_non_null(event_of(world, EVENT_VM_RECOVERED));
+}
+
+static void
+test_the_same_domid_after_a_boot_of_the_host(void **state)
+{
+	struct world *world = *state;
+	struct fact_figures fact = {.domid = 3, .on_crash = ON_RESTART};
+
+	tell_usual(world);
+	begin_again(world);
+	world->now.wall_ms += 3600 * 1000;
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	fact.start_wall_ms = world->now.wall_ms - 60000;
+	memcpy(fact.uuid, uuid_www, UUID_SIZE);
+	TEXT_SET(fact.name, "www");
+	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
+	assert_int_equal(row_of(world, "www")->start_time, fact.start_wall_ms);
+	assert_int_equal(row_of(world, "www")->discontinuity, fact.start_wall_ms);
+}
+
+static void
+test_a_hypervisor_process_that_says_nothing_is_no_answer(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	for (int i = 0; i < 5; i++) {
+		later(world, 1000);
+		tell_sample(world, SAMPLE_STATES, true);
+	}
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	forget_effects(world);
+	for (int i = 0; i < 20; i++)
+		later(world, 1000);
+	assert_int_equal(row_of(world, "www")->state, VM_UNKNOWN);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_LOST));
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_RESTORED));
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1114,6 +1188,9 @@ main(void)
 	    TEST(test_a_request_follows_its_vm_to_another_uuid),
 	    TEST(test_a_request_whose_vm_is_no_more_ends),
 	    TEST(test_an_id_that_the_agent_makes_is_free),
+	    TEST(test_pairs_outlive_the_engine),
+	    TEST(test_the_same_domid_after_a_boot_of_the_host),
+	    TEST(test_a_hypervisor_process_that_says_nothing_is_no_answer),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
