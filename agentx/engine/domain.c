@@ -34,6 +34,9 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->born_ms = engine->now.mono_ms;
 	vm->reaped = false;
 	vm->bury_at_ms = 0;
+	vm->await_until_ms = 0;
+	if (vm->ended_domid != domain->domid)
+		vm->ended_domid = vm->ended_verb = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define AWAIT_MS 5000			    /* for a domain that an action made to be listed */
 #define JOIN_MS 10000			    /* an equal request joins one so young */
 #define KEEP_MS (24 * 3600 * INT64_C(1000)) /* a finished request stays so long */
 #define INTERNAL (UINT64_C(1) << 63)	    /* ids of actions that no manager asked for */
@@ -452,7 +453,8 @@ request_dispatch(struct engine *engine, struct vm *vm)
 {
 	struct request *request;
 
-	if (vm->action || !engine->states_ok || !engine->hypervisor_there)
+	if (vm->action || vm_is_foreseen(engine, vm) || !engine->states_ok ||
+	    !engine->hypervisor_there)
 		return;
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->vm == vm && request->kept.row.state == REQUEST_QUEUED)
@@ -538,12 +540,31 @@ request_forget(struct engine *engine, uint64_t id, uint64_t journal)
 	outcome->journal = journal;
 }
 
+/* An outcome can come before the list that shows it. */
+static void
+request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outcome)
+{
+	static const uint32_t ends[] = {VERB_SHUTDOWN, VERB_REBOOT, VERB_DESTROY,
+					VERB_SAVE,     ACTION_REAP, ACTION_REPLACE};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends[i] == vm->verb) {
+			vm->ended_domid = vm->action_domid;
+			vm->ended_verb = vm->verb;
+		}
+	if (outcome->domid == 0)
+		return;
+	if (!vm->domain || vm->domain->domid != outcome->domid)
+		vm->await_until_ms = engine->now.mono_ms + AWAIT_MS;
+	vm->kept.owner = OWNER_LAUXEND;
+	vm->unsaved = true;
+}
+
 static void
 request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
-	if (vm->verb == VERB_SAVE && outcome->state == REQUEST_SUCCEEDED)
-		vm->died = REASON_SUSPEND; /* saved, whatever was seen of its end */
 	if (outcome->state == REQUEST_SUCCEEDED) {
+		request_foresee(engine, vm, outcome);
 		vm->done_verb = vm->verb;
 		vm->done_ms = engine->now.mono_ms;
 	}
@@ -551,10 +572,6 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;
 	vm_touch(engine, vm);
-	if (outcome->state != REQUEST_SUCCEEDED || outcome->domid == 0)
-		return;
-	vm->kept.owner = OWNER_LAUXEND;
-	vm->unsaved = true;
 }
 
 /* Of an action that no manager asked for. */

@@ -110,6 +110,22 @@ vm_has_row(const struct vm *vm)
 	return vm->config || vm->domain;
 }
 
+bool
+vm_is_foreseen(const struct engine *engine, const struct vm *vm)
+{
+	return vm->domain ? vm->domain->domid == vm->ended_domid
+			  : vm->await_until_ms > engine->now.mono_ms;
+}
+
+int64_t
+vm_deadline(const struct engine *engine, const struct vm *vm)
+{
+	int64_t death_ms = death_deadline(engine, vm);
+
+	return vm->await_until_ms != 0 && vm->await_until_ms < death_ms ? vm->await_until_ms
+									: death_ms;
+}
+
 /* A monitor of its own acts on a VM's death; else lauxend does, for the VMs that it was given. */
 enum vm_owner
 vm_owner(const struct engine *engine, const struct vm *vm)
@@ -162,7 +178,8 @@ vm_state_absent(const struct vm *vm)
 		return vm->kept.state;
 	if (vm->died == REASON_CRASH)
 		return VM_CRASHED;
-	if (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND)
+	if (vm->ended_verb == VERB_SAVE ||
+	    (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND))
 		return VM_SUSPENDED;
 	return VM_SHUTDOWN;
 }
@@ -189,9 +206,15 @@ vm_state(const struct engine *engine, const struct vm *vm)
 
 	if (!engine->states_ok)
 		return VM_UNKNOWN;
+	if (!vm->domain && vm_is_foreseen(engine, vm))
+		return vm->kept.state == VM_RESUMING ? VM_RESUMING : VM_PREPARING;
 	if (!vm->domain)
 		return vm_state_under(verb, vm_state_absent(vm));
 	state = &vm->domain->state;
+	if (vm_is_foreseen(engine, vm) && !(state->flags & DOMAIN_SHUTDOWN))
+		return vm->ended_verb == VERB_SAVE    ? VM_SUSPENDING
+		       : vm->kept.state == VM_CRASHED ? VM_CRASHED
+						      : VM_SHUTTING_DOWN;
 	if (vm->action_domid != 0 && vm->action_domid != state->domid)
 		verb = VERB_NONE; /* what ended the old domain says nothing of the new one */
 	if (state->flags & DOMAIN_SHUTDOWN)
@@ -297,6 +320,8 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 static void
 vm_settle(struct engine *engine, struct vm *vm)
 {
+	if (vm->await_until_ms <= engine->now.mono_ms)
+		vm->await_until_ms = 0;
 	vm_settle_state(engine, vm, vm_state(engine, vm));
 	death_settle(engine, vm);
 	request_dispatch(engine, vm);

@@ -543,6 +543,55 @@ test_saved_and_restored(void **state)
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
 }
 
+/* The outcome of an action comes before the list that shows what it did. */
+static void
+test_outcomes_before_their_facts(void **state)
+{
+	struct world *world = *state;
+	struct outcome started = {.id = 2, .journal = 7, .state = REQUEST_SUCCEEDED, .domid = 5};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_domain(world, 3, uuid_www, DOMAIN_RUNNING, 0); /* a look that began before */
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_gone(world, 3);
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	tell(world, MSG_OUTCOME, 0, &started, sizeof(started));
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	hold(world, 3, "", VERB_SHUTDOWN, "www"); /* waits for the domain that it is for */
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	tell_domain(world, 5, uuid_www, DOMAIN_RUNNING, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.domid, 5);
+	outcome(world, MSG_OUTCOME, 3, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTTING_DOWN);
+	tell_gone(world, 5);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
+/* A domain that was started and is gone before it was ever listed is not waited for without end. */
+static void
+test_a_domain_that_never_shows(void **state)
+{
+	struct world *world = *state;
+	struct outcome started = {.id = 1, .journal = 7, .state = REQUEST_SUCCEEDED, .domid = 5};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell(world, MSG_OUTCOME, 0, &started, sizeof(started));
+	assert_int_equal(row_of(world, "db")->state, VM_PREPARING);
+	assert_true(engine_deadline(world->engine) <= world->now.mono_ms + 5000);
+	later(world, 5000);
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
+}
+
 static void
 test_a_monitored_domain_is_left_alone(void **state)
 {
@@ -978,12 +1027,12 @@ test_a_clock_set_back_joins_nothing(void **state)
 	struct world *world = *state;
 
 	tell_usual(world);
-	hold(world, 1, "", VERB_REBOOT, "www");
+	hold(world, 1, "", VERB_PAUSE, "www");
 	tell(world, MSG_RELEASE, 1, NULL, 0);
 	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
 	later(world, 60000);
 	world->now.wall_ms -= 3600 * 1000;
-	hold(world, 2, "", VERB_REBOOT, "www");
+	hold(world, 2, "", VERB_PAUSE, "www");
 	tell(world, MSG_RELEASE, 2, NULL, 0);
 	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
 }
@@ -1160,6 +1209,8 @@ main(void)
 	    TEST(test_quick_deaths_wait_longer),
 	    TEST(test_poweroff_is_respected),
 	    TEST(test_saved_and_restored),
+	    TEST(test_outcomes_before_their_facts),
+	    TEST(test_a_domain_that_never_shows),
 	    TEST(test_a_monitored_domain_is_left_alone),
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),
