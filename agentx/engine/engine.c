@@ -93,6 +93,7 @@ engine_new(const struct store_content *content, struct instant now)
 	}
 	engine_recall(engine, content);
 	request_restore(engine, content);
+	request_tell_ends(engine, content);
 	return engine;
 }
 

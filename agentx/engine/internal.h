@@ -49,6 +49,8 @@ struct vm {
 	uint32_t done_verb;	/* of the last action that succeeded */
 	int64_t done_ms;	/* mono */
 	uint32_t died;		/* enum shutdown_reason of the last domain */
+	uint32_t failed_verb;	/* of the last action where that did not succeed, else 0 */
+	uint32_t failed_state;	/* and what it came to: enum request_state */
 	int64_t born_ms;	/* mono: since when the domain is known */
 	int64_t gone_ms;	/* mono: as kept.gone_wall_ms; 0: by an engine before this one */
 	int64_t bury_at_ms;	/* mono: a dead domain is dealt with not before; 0: not set */
@@ -143,6 +145,7 @@ int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c */
 void request_restore(struct engine *engine, const struct store_content *content);
+void request_tell_ends(struct engine *engine, const struct store_content *content);
 void request_hold(struct engine *engine, const struct message *message);
 void request_release(struct engine *engine, const struct message *message);
 void request_drop(struct engine *engine, const struct message *message);

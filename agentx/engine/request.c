@@ -317,11 +317,39 @@ request_announce(struct engine *engine, const struct request *request)
 	const struct mib_request *row = &request->kept.row;
 	struct mib_event *event = request_event(engine, EVENT_REQUEST_FINISHED, request);
 
+	event->time = row->ended; /* request_is_told() knows it by that */
 	TEXT_FORMAT(event->text, "%.32s: %s %s%s%.60s", row->vm, name_of(verb_names, row->verb),
 		    name_of(request_state_names, row->state), row->error[0] ? ": " : "",
 		    row->error);
 	log_info("VM %s: request %s: %s %s%s%s", row->vm, row->id, name_of(verb_names, row->verb),
 		 name_of(request_state_names, row->state), row->error[0] ? ": " : "", row->error);
+}
+
+/* Its end is in the journal, or so old that it may have left it. */
+static bool
+request_is_told(const struct mib_request *row, const struct store_content *content)
+{
+	if (content->events_count == 0 || row->ended < content->events[0].time)
+		return true;
+	for (size_t i = content->events_count; i-- > 0;) {
+		const struct mib_event *event = &content->events[i];
+
+		if (event->time == row->ended && event->type == EVENT_REQUEST_FINISHED &&
+		    strcmp(event->request, row->id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A request's end and its event are two writes: an engine that was killed between them left one. */
+void
+request_tell_ends(struct engine *engine, const struct store_content *content)
+{
+	const struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (!request_is_open(request) && !request_is_told(&request->kept.row, content))
+			request_announce(engine, request);
 }
 
 /* The SET that cancels it is through. */
@@ -568,6 +596,8 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 		vm->done_verb = vm->verb;
 		vm->done_ms = engine->now.mono_ms;
 	}
+	vm->failed_verb = outcome->state == REQUEST_SUCCEEDED ? 0 : vm->verb;
+	vm->failed_state = outcome->state;
 	vm->action = 0;
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;

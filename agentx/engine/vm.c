@@ -170,13 +170,16 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	return state;
 }
 
-/* A VM without a domain: off, unless its state is saved or it went by a crash. */
+/* A VM without a domain: off, unless its state is saved or it went by a crash. A restore or a start
+ * that made no domain leaves it as it was. */
 static enum vm_state
 vm_state_absent(const struct vm *vm)
 {
 	if (vm->kept.state == VM_SUSPENDED || vm->kept.state == VM_CRASHED)
 		return vm->kept.state;
-	if (vm->died == REASON_CRASH)
+	if (vm->kept.state == VM_RESUMING)
+		return VM_SUSPENDED;
+	if (vm->died == REASON_CRASH || (vm->kept.state == VM_PREPARING && vm->crashed))
 		return VM_CRASHED;
 	if (vm->ended_verb == VERB_SAVE ||
 	    (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND))
@@ -246,6 +249,14 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 	return vm->done_verb;
 }
 
+/* An action that was to bring it up has ended, and it has no domain. */
+static bool
+vm_came_to_nothing(const struct vm *vm)
+{
+	return !vm->domain && !vm->action && vm->failed_verb != 0 &&
+	       (vm->kept.state == VM_PREPARING || vm->kept.state == VM_RESUMING);
+}
+
 /* Why it is in its new state, as far as that is known. */
 static void
 vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state, char *text,
@@ -256,7 +267,13 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			      ? vm->domain->state.reason
 			      : vm->died;
 
-	if (state == VM_CRASHED)
+	if (vm_came_to_nothing(vm) && vm->failed_verb > VERB_MEMORY)
+		text_format(text, size, "could not be started again after %s",
+			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (vm_came_to_nothing(vm))
+		text_format(text, size, "request %s %s", name_of(verb_names, (int)vm->failed_verb),
+			    name_of(request_state_names, (int)vm->failed_state));
+	else if (state == VM_CRASHED)
 		text_set(text, size, "the guest crashed");
 	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
@@ -280,7 +297,8 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 static void
 vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
 {
-	enum event_type type = state == VM_CRASHED		    ? EVENT_VM_CRASHED
+	bool anew = vm->domain || !vm->crashed; /* else it was not brought up again */
+	enum event_type type = state == VM_CRASHED && anew	    ? EVENT_VM_CRASHED
 			       : vm->crashed && state == VM_RUNNING ? EVENT_VM_RECOVERED
 								    : EVENT_VM_STATE_CHANGED;
 	struct mib_event *event = engine_event(engine, type, vm);

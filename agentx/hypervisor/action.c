@@ -206,6 +206,8 @@ actions_new(struct event_base *base, const struct options *options, const struct
 	actions_configure(actions, config);
 	if (records_prepare(actions->run_dir, error))
 		records_scan(actions->run_dir, take_over, actions);
+	else
+		log_error("%s", error);
 	for (entry = TAILQ_FIRST(&actions->entries); entry; entry = next) {
 		next = TAILQ_NEXT(entry, next);
 		if (entry->phase == PHASE_RUNNING)
@@ -218,11 +220,7 @@ actions_new(struct event_base *base, const struct options *options, const struct
 void
 actions_configure(struct actions *actions, const struct config *config)
 {
-	char error[TEXT_SIZE];
-
 	actions->config = config;
-	if (!records_prepare(actions->run_dir, error))
-		log_error("%s", error);
 }
 
 void

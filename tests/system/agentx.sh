@@ -153,7 +153,8 @@ check_is "nothing of these was held" "$(since | grep -c hold)" 0
 fake vm 7 11
 check "start of a VM that is shut down" lx_set $C.1.7 i 2
 fake vm 8 6
-set_fails "start of a suspended VM" inconsistentValue $C.1.8 $C.1.8 i 2
+set_fails "unpause of a suspended VM" inconsistentValue $C.1.8 $C.1.8 i 6
+check "start of a suspended VM, whose saved state may be gone" lx_set $C.1.8 i 2
 check "restore of a suspended VM" lx_set $C.1.8 i 9
 fake vm 9 1
 check "any verb where the state is unknown" lx_set $C.1.9 i 6

@@ -229,7 +229,7 @@ static void
 set_checks_each_verb_against_each_state(void **state)
 {
 	static const enum vm_state allowed[][10] = {
-	    [VERB_START] = {VM_UNKNOWN, VM_SHUTDOWN, VM_CRASHED},
+	    [VERB_START] = {VM_UNKNOWN, VM_SHUTDOWN, VM_CRASHED, VM_SUSPENDED},
 	    [VERB_SHUTDOWN] = {VM_UNKNOWN, VM_RUNNING},
 	    [VERB_REBOOT] = {VM_UNKNOWN, VM_RUNNING},
 	    [VERB_PAUSE] = {VM_UNKNOWN, VM_RUNNING},

@@ -1180,6 +1180,106 @@ test_a_hypervisor_process_that_says_nothing_is_no_answer(void **state)
 }
 
 static void
+test_a_restore_that_fails_leaves_it_suspended(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_SUSPEND);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	outcome(world, MSG_OUTCOME, 2, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+	assert_string_equal(row_of(world, "www")->change_reason, "request restore failed");
+	later(world, 20000);
+	hold(world, 3, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	begin_again(world); /* while it is tried */
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	outcome(world, MSG_OUTCOME, 3, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+}
+
+static void
+test_a_start_that_fails_says_so(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_int_equal(row_of(world, "db")->state, VM_PREPARING);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
+	assert_string_equal(row_of(world, "db")->change_reason, "request start failed");
+}
+
+static void
+test_a_crashed_vm_that_does_not_start_crashed_once(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	later(world, 61000);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_gone(world, 3); /* cleared away; the start of the new one fails */
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_FAILED, "no");
+	assert_int_equal(row_of(world, "www")->state, VM_CRASHED);
+	forget_effects(world);
+	hold(world, 1, "", VERB_START, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "www")->state, VM_CRASHED);
+	assert_null(event_of(world, EVENT_VM_CRASHED));
+	assert_int_equal(row_of(world, "www")->crashes, 1);
+}
+
+static void
+test_an_end_that_did_not_get_into_the_journal_is_told(void **state)
+{
+	struct world *world = *state;
+	struct mib_event events[2] = {{.sequence = 1, .time = world->now.wall_ms - 60000}};
+	const struct mib_event *event;
+	int64_t ended;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	ended = request_row(world, "noc-1")->ended;
+	engine_free(world->engine); /* the engine is killed between two writes */
+	world->now.wall_ms += 5000;
+	world->content.requests = world->kept_requests;
+	world->content.requests_count = world->kept_requests_count;
+	world->content.events = events;
+	world->content.events_count = 1;
+	world->content.next_sequence = 2;
+	forget_effects(world);
+	world->engine = engine_new(&world->content, world->now);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	event = event_of(world, EVENT_REQUEST_FINISHED);
+	assert_non_null(event);
+	assert_string_equal(event->request, "noc-1");
+	assert_int_equal(event->time, ended);
+	events[1] = *event; /* this time it did */
+	world->content.events_count = 2;
+	world->content.next_sequence = 3;
+	engine_free(world->engine);
+	forget_effects(world);
+	world->engine = engine_new(&world->content, world->now);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_null(event_of(world, EVENT_REQUEST_FINISHED));
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1242,6 +1342,10 @@ main(void)
 	    TEST(test_pairs_outlive_the_engine),
 	    TEST(test_the_same_domid_after_a_boot_of_the_host),
 	    TEST(test_a_hypervisor_process_that_says_nothing_is_no_answer),
+	    TEST(test_a_restore_that_fails_leaves_it_suspended),
+	    TEST(test_a_start_that_fails_says_so),
+	    TEST(test_a_crashed_vm_that_does_not_start_crashed_once),
+	    TEST(test_an_end_that_did_not_get_into_the_journal_is_told),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 
