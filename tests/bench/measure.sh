@@ -52,6 +52,16 @@ start_sink() {
 	lx_wait 10 grep -qi ":$(printf %04X "$LX_TRAP_PORT") " /proc/net/udp || give_up "the sink does not listen: $(cat "$LX_DIR/sink.log")"
 }
 
+# The parent, its children, and the hypervisor process's workers.
+lauxend_pids() {
+	local pid todo=("$LX_LAUXEND")
+	while [ ${#todo[@]} -gt 0 ]; do
+		pid=${todo[0]}
+		mapfile -t todo < <(printf '%s\n' "${todo[@]:1}" $(pgrep -P "$pid") | grep .)
+		echo "$pid"
+	done
+}
+
 agent_processes() { pgrep -P "$LX_LAUXEND"; }
 vms_are() { [ "$(lx_get $LX_ROOT.1.2.13.0)" = "$1" ]; }
 vms_paused() { [ "$(lx_get $LX_ROOT.1.2.14.0)" = "$1" ]; }
