@@ -39,6 +39,8 @@ kill9_left() {
 }
 kill9_none_left() { [ -z "$(kill9_left)" ]; }
 
+role_is_there() { [ -n "$(role_pids "$1")" ]; }
+
 # kill9_run KILLS: of each role, in turn, until so many found requests in flight.
 kill9_run() {
 	local kills=$1 role more=1
@@ -50,7 +52,7 @@ kill9_run() {
 		for role in "${KILL9_ROLES[@]}"; do
 			pick 1500
 			sleep_ms $((PICKED + 300))
-			lx_wait 30 kill_role "$role" || give_up "the $role process did not come back"
+			lx_wait 30 role_is_there "$role" && kill_role "$role" || give_up "the $role process did not come back"
 			echo "$KILLED_US $role" >>"$LX_DIR/kills"
 		done
 		# A kill counts when the requests that it met have been followed to their end.
