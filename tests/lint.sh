@@ -10,7 +10,7 @@ mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh$' | grep -v
 mapfile -t manuals < <(git ls-files '*.[158]')
 
 flags=(-std=gnu17 -D_GNU_SOURCE '-DVERSION="lint"' -I. -Iagentx)
-read -ra packaged < <(pkg-config --cflags libevent sqlite3 libconfuse)
+read -ra packaged < <(pkg-config --cflags libevent sqlite3 libconfuse jansson)
 
 clang_all() {
 	printf '%s\n' "${sources[@]}" | xargs -P 2 -n 8 clang "${flags[@]}" "${packaged[@]}" -fsyntax-only \

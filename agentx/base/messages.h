@@ -154,7 +154,9 @@ struct fact_disk {
 	char name[16];		/* in the guest: xvda */
 	char target[112];	/* what is behind it */
 	uint32_t read_only;
-	uint32_t counted; /* 0: the counters are not known */
+	uint32_t counted;	 /* 0: the counters are not known */
+	uint32_t errors_counted; /* 0: errors is not known */
+	uint32_t spare;
 	uint64_t reads, writes, read_octets, written_octets, errors;
 };
 

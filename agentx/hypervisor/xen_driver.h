@@ -5,6 +5,7 @@
  *   xen_store.c    reads xenstore
  *   xen_figures.c  a pass of figures: the host, and each domain
  *   xen_devices.c  its network interfaces and disks
+ *   xen_qmp.c      asks QEMUs for the counters of the disks that they serve
  *   xen_monitor.c  which domains have an xl monitor of their own
  *   xen_act.c      the steps that libxl does
  *   xen_start.c    the steps that xl does: start, save, restore; what they leave half done
@@ -86,6 +87,32 @@ void xen_domains_free(struct xen_domains *domains);
 void xen_devices_put(struct hv *hv, const libxl_dominfo *list, int count,
 		     const struct hv_sink *sink);
 void xen_devices_free(struct xen_devices *devices);
+
+/* xen_qmp.c */
+
+#define XEN_QMP_DIR "/var/run/xen"
+#define XEN_QMP_MS 200 /* for all QEMUs together */
+
+/* A disk as the QEMU that serves it counts, since that QEMU was started. */
+struct xen_qmp_disk {
+	char name[16]; /* in the guest: xvda */
+	uint64_t reads, writes, read_octets, written_octets, errors;
+};
+
+/* What the QEMU of a domain said; no disks: nothing. */
+struct xen_qmp {
+	uint32_t domid;
+	struct xen_qmp_disk *list;
+	size_t count;
+};
+
+/* Asks the QEMUs of all these domains, whose sockets are in dir; late answers are left out. */
+void xen_qmp_ask(const char *dir, struct xen_qmp *answers, size_t count);
+const struct xen_qmp_disk *xen_qmp_disk(const struct xen_qmp *answer, const char *name);
+void xen_qmp_dispose(struct xen_qmp *answers, size_t count);
+
+/* One line of a QEMU: true where it answers our question; adds the disks that it tells of. */
+bool xen_qmp_parse(const char *line, size_t length, struct xen_qmp *answer);
 
 /* The xl monitors of this Dom0. */
 struct xen_monitors {

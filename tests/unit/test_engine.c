@@ -718,6 +718,42 @@ test_devices(void **state)
 	assert_null(rowset_find(&engine_rows(world->engine)->sets[KIND_NET], &key));
 }
 
+/* A QEMU that does not answer for a while has not begun to count anew. */
+static void
+test_disk_not_counted_for_a_while(void **state)
+{
+	struct world *world = *state;
+	struct fact_disk disk = {.domid = 3, .device = 51712, .counted = 1, .reads = 500};
+	struct mib_disk key = {.vm = 1, .index = 51712};
+	const struct rowset *disks = &engine_rows(world->engine)->sets[KIND_DISK];
+	const struct mib_disk *row;
+	int64_t since_ms;
+
+	tell_usual(world);
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	row = rowset_find(disks, &key);
+	assert_false(row->absent >> mib_disk_BIT_reads & 1);
+	assert_true(row->absent >> mib_disk_BIT_errors & 1);
+	since_ms = row->discontinuity;
+	later(world, 5000);
+	disk.counted = 0;
+	disk.reads = 0;
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	row = rowset_find(disks, &key);
+	assert_true(row->absent >> mib_disk_BIT_reads & 1);
+	assert_int_equal(row->discontinuity, since_ms);
+	disk.counted = 1;
+	disk.reads = 501;
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	assert_int_equal(((const struct mib_disk *)rowset_find(disks, &key))->discontinuity,
+			 since_ms);
+	later(world, 5000);
+	disk.reads = 7; /* it was another QEMU */
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	assert_int_equal(((const struct mib_disk *)rowset_find(disks, &key))->discontinuity,
+			 world->now.wall_ms);
+}
+
 static void
 test_cpu_share(void **state)
 {
@@ -1318,6 +1354,7 @@ main(void)
 	    TEST(test_found_vms_come_and_go),
 	    TEST(test_figures_before_states),
 	    TEST(test_devices),
+	    TEST(test_disk_not_counted_for_a_while),
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
 	    TEST(test_a_dropped_hold_stays_dropped_over_a_restart),
