@@ -58,6 +58,7 @@ struct vm {
 	bool crashed;		/* and does not run again yet */
 	uint32_t buried;	/* enum shutdown_reason of the dead domain that is being replaced */
 	bool reaped;		/* the dead domain was dealt with, or is to stay */
+	bool owed;		/* a start after a death, which was cut off */
 	bool unsaved;		/* kept differs from the store */
 	bool touched;		/* in the engine's list, to be settled */
 	TAILQ_ENTRY(vm) touched_next;
@@ -128,6 +129,8 @@ bool vm_is_foreseen(const struct engine *engine, const struct vm *vm);
 /* mono_ms when it is to be looked at again though nothing came; INT64_MAX: never. */
 int64_t vm_deadline(const struct engine *engine, const struct vm *vm);
 bool vm_has_row(const struct vm *vm);
+/* What a verb that succeeded makes of a VM; 0: no state, or a verb that makes none. */
+enum vm_state vm_state_after(uint32_t verb);
 
 /* domain.c: facts about domains */
 void domain_state(struct engine *engine, const struct message *message);
@@ -140,7 +143,8 @@ struct domain *domain_find(const struct engine *engine, uint32_t domid);
 
 /* death.c: what becomes of a dead domain that is ours */
 void death_settle(struct engine *engine, struct vm *vm);
-void death_failed(struct engine *engine, struct vm *vm); /* tries again later */
+/* Tries again later; a start only where it was cut off and not refused. */
+void death_failed(struct engine *engine, struct vm *vm, bool cut_off);
 int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c */

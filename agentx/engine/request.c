@@ -134,7 +134,19 @@ request_is_young(const struct engine *engine, const struct request *request)
 	return age_ms >= 0 && age_ms < JOIN_MS;
 }
 
-/* The last one accepted for the VM, where it is equal and unfinished or young. */
+/* What the request did has not held: another one is no repetition of it. */
+static bool
+request_is_undone(const struct request *request)
+{
+	const struct mib_request *row = &request->kept.row;
+	const struct vm *vm = request->vm;
+	enum vm_state after = vm_state_after((uint32_t)row->verb);
+
+	return row->state != REQUEST_SUCCEEDED ||
+	       (vm && after && vm->kept.state != after && vm->kept.change_wall_ms > row->ended);
+}
+
+/* The last one accepted for the VM, where it is equal and unfinished, or young and still holds. */
 static struct request *
 request_to_join(const struct engine *engine, const struct hold *hold)
 {
@@ -146,7 +158,9 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 	if (!last || (uint32_t)last->kept.row.verb != hold->verb ||
 	    last->kept.row.number != hold->number)
 		return NULL;
-	return request_is_open(last) || request_is_young(engine, last) ? last : NULL;
+	if (request_is_open(last))
+		return last;
+	return request_is_young(engine, last) && !request_is_undone(last) ? last : NULL;
 }
 
 static const char *
@@ -490,6 +504,7 @@ request_dispatch(struct engine *engine, struct vm *vm)
 	if (!request)
 		return;
 	request->sent = true;
+	vm->owed = false; /* what is asked for now goes before */
 	request->kept.domid = vm->domain ? vm->domain->domid : 0;
 	memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE); /* it may be another by now */
 	vm->action = request->kept.number;
@@ -617,9 +632,14 @@ request_internal_outcome(struct engine *engine, const struct outcome *outcome)
 	if (!vm)
 		return;
 	if (outcome->state != REQUEST_SUCCEEDED) {
-		log_error("VM %s: clearing its dead domain away %s: %s", vm->kept.name,
+		log_error("VM %s: dealing with its dead domain %s: %s", vm->kept.name,
 			  name_of(request_state_names, (int)outcome->state), outcome->error);
-		death_failed(engine, vm);
+		death_failed(engine, vm, outcome->state == REQUEST_UNDECIDED);
+	} else {
+		vm->owed = false;
+		if (*outcome->error)
+			log_warn("VM %s: its dead domain was dealt with, but: %s", vm->kept.name,
+				 outcome->error);
 	}
 	request_free_vm(engine, vm, outcome);
 }

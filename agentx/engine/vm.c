@@ -230,10 +230,8 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	return vm_state_under(verb, VM_RUNNING);
 }
 
-/* The action that made the state: the one that runs, or one that ended so shortly before the
- * hypervisor's list told of it. */
-static uint32_t
-vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+enum vm_state
+vm_state_after(uint32_t verb)
 {
 	static const enum vm_state makes[VERB_MEMORY + 1] = {
 	    [VERB_START] = VM_RUNNING,	[VERB_SHUTDOWN] = VM_SHUTDOWN, [VERB_REBOOT] = VM_RUNNING,
@@ -241,10 +239,17 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 	    [VERB_SAVE] = VM_SUSPENDED, [VERB_RESTORE] = VM_RUNNING,
 	};
 
+	return verb <= VERB_MEMORY ? makes[verb] : 0;
+}
+
+/* The action that made the state: the one that runs, or one that ended so shortly before the
+ * hypervisor's list told of it. */
+static uint32_t
+vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+{
 	if (vm->action)
 		return vm->verb;
-	if (vm->done_verb > VERB_MEMORY || makes[vm->done_verb] != state ||
-	    engine->now.mono_ms - vm->done_ms > CAUSE_MS)
+	if (vm_state_after(vm->done_verb) != state || engine->now.mono_ms - vm->done_ms > CAUSE_MS)
 		return VERB_NONE;
 	return vm->done_verb;
 }
@@ -321,9 +326,9 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	if (state == VM_UNKNOWN || state == vm->kept.state)
 		return;
 	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
-	if (state == VM_CRASHED && vm->domain)
-		vm->kept.crashes++;
 	if (vm->kept.state != VM_UNKNOWN) {
+		if (state == VM_CRASHED && vm->domain)
+			vm->kept.crashes++;
 		vm->kept.change_wall_ms = engine->now.wall_ms;
 		vm_state_event(engine, vm, state);
 	} else {
