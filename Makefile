@@ -1,5 +1,5 @@
-# LauXen: see README.md. The targets that matter: all, demo, check, check-san, check-xen, bench,
-# lint, install, clean.
+# LauXen: see README.md. The targets that matter: all, demo, check, check-san, check-xen,
+# check-xen-all, lab, bench, lint, install, clean.
 VERSION = 0.1.0
 
 PREFIX = /usr
@@ -19,7 +19,7 @@ else
 BUILD = build/out
 endif
 
-PKGS = libevent sqlite3 libconfuse
+PKGS = libevent sqlite3 libconfuse jansson
 PKGS_XEN = xenlight xlutil xentoollog xenstore
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
@@ -103,6 +103,21 @@ check-xen: deps-demo check-xen-packages
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/check.sh xen
 
+check-xen-all: deps-demo check-xen-packages
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/check.sh xen-all
+
+# A Dom0 with lauxend and two guests, to play with: make lab, lab-shell, lab-down [NAME=lab]
+lab: deps-demo check-xen-packages
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/xen/lab-agent.sh $(or $(NAME),lab)
+
+lab-shell:
+	@tests/xen/lab ssh $(or $(NAME),lab)
+
+lab-down:
+	@tests/xen/lab down $(or $(NAME),lab)
+
 lint: deps-demo-check
 	@tests/check.sh lint layers
 
@@ -129,6 +144,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all tests mibs demo check check-quick check-san check-xen check-xen-packages lint bench install clean
+.PHONY: all tests mibs demo check check-quick check-san check-xen check-xen-all check-xen-packages lab \
+	lab-shell lab-down lint bench install clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs tests and adds them up: each prints TAP lines (ok, not ok, # SKIP). The last line counts all.
 #
-# usage: tests/check.sh GROUP...     lint layers unit config sim system bench-quick xen
+# usage: tests/check.sh GROUP...     lint layers unit config sim system bench-quick xen xen-all
 #   LX_BUILD   the programs' folder (build/out); LOGS: where the tests' output goes (build/logs)
 #   ONLY=TEXT  only tests whose name has TEXT
 cd "$(dirname "$0")/.." || exit 2
@@ -57,6 +57,7 @@ for group in "$@"; do
 		;;
 	config | sim | system) run_scripts 600 tests/"$group"/*.sh ;;
 	xen) run 1500 xen tests/xen/check-xen.sh ;;
+	xen-all) run 21600 xen-all tests/xen/check-xen.sh --all ;;
 	*) echo "$0: there is no group $group" >&2 && exit 2 ;;
 	esac
 done

@@ -32,8 +32,11 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->domain = domain;
 	domain->vm = vm;
 	vm->born_ms = engine->now.mono_ms;
-	vm->reaped = false;
+	vm->reaped = vm->owed = false;
 	vm->bury_at_ms = 0;
+	vm->await_until_ms = 0;
+	if (vm->ended_domid != domain->domid)
+		vm->ended_domid = vm->ended_verb = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)
@@ -100,9 +103,12 @@ domain_identify(struct engine *engine, struct domain *domain)
 				 vm->kept.name);
 		} else {
 			vm = vm_new(engine, domain->state.uuid, domain->figures.name);
-			/* What runs when we first look has not just been started. */
-			vm->kept.state =
-			    engine->looked && engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
+			/* What runs when we first look has not just been started; nor has one
+			 * just died that was dead when we saw it first (it was set aside). */
+			vm->kept.state = engine->looked && engine->figures.mono_ms &&
+						 !(domain->state.flags & DOMAIN_SHUTDOWN)
+					     ? VM_SHUTDOWN
+					     : VM_UNKNOWN;
 		}
 	}
 	if (!domain_is_past(vm, domain))
@@ -125,6 +131,22 @@ domain_cpu(struct domain *domain)
 	domain->cpu_mono_us = state->read_mono_us;
 }
 
+/* The domain is its VM's no more. */
+static void
+domain_leave(struct engine *engine, struct domain *domain)
+{
+	struct vm *vm = domain->vm;
+
+	if (!vm)
+		return;
+	if (domain->state.flags & DOMAIN_SHUTDOWN)
+		vm->died = domain->state.reason;
+	vm->domain = NULL;
+	domain->vm = NULL;
+	vm_touch(engine, vm);
+	rows_drop_devices(engine, vm->kept.index);
+}
+
 static void
 domain_gone(struct engine *engine, uint32_t domid)
 {
@@ -132,15 +154,7 @@ domain_gone(struct engine *engine, uint32_t domid)
 
 	if (!domain)
 		return;
-	if (domain->vm) {
-		struct vm *vm = domain->vm;
-
-		if (domain->state.flags & DOMAIN_SHUTDOWN)
-			vm->died = domain->state.reason;
-		vm->domain = NULL;
-		vm_touch(engine, vm);
-		rows_drop_devices(engine, vm->kept.index);
-	}
+	domain_leave(engine, domain);
 	rowset_remove(&engine->domains, domain);
 }
 
@@ -184,7 +198,8 @@ domain_name(struct engine *engine, struct domain *domain, const struct fact_figu
 	vm_touch(engine, vm);
 }
 
-/* States and figures are of two workers: either may tell of a new domain first. */
+/* States and figures are of two workers: either may tell first of a new domain, or of another UUID.
+ */
 void
 domain_figures(struct engine *engine, const struct message *message)
 {
@@ -195,7 +210,7 @@ domain_figures(struct engine *engine, const struct message *message)
 		rowset_remove(&engine->early, fact);
 	else if (fact->name[0] == 0)
 		return;
-	else if (domain)
+	else if (domain && uuid_equal(fact->uuid, domain->state.uuid))
 		domain_name(engine, domain, fact);
 	else
 		rowset_put(&engine->early, fact);
@@ -209,7 +224,8 @@ domain_take_early(struct engine *engine, struct domain *domain)
 
 	if (!fact)
 		return;
-	domain_name(engine, domain, fact);
+	if (uuid_equal(fact->uuid, domain->state.uuid))
+		domain_name(engine, domain, fact);
 	rowset_remove(&engine->early, &key);
 }
 
@@ -229,6 +245,9 @@ domain_state(struct engine *engine, const struct message *message)
 
 		rowset_put(&engine->domains, &fresh);
 		domain = domain_find(engine, fact->domid);
+	} else if (!uuid_equal(domain->state.uuid, fact->uuid)) {
+		domain_leave(engine, domain); /* set aside, under another name */
+		domain->named = false;
 	}
 	domain->state = *fact;
 	domain->seen = true;

@@ -293,7 +293,7 @@ engine_tick(struct engine *engine, struct instant now)
 	engine->now = now;
 	engine_listen(engine);
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(engine, vm) <= now.mono_ms)
+		if (vm_deadline(engine, vm) <= now.mono_ms)
 			vm_touch(engine, vm);
 	if (engine->held_until_ms <= now.mono_ms) {
 		engine->held_until_ms = INT64_MAX;
@@ -316,8 +316,8 @@ engine_deadline(const struct engine *engine)
 	if (engine->held_until_ms < deadline_ms)
 		deadline_ms = engine->held_until_ms;
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(engine, vm) < deadline_ms)
-			deadline_ms = death_deadline(engine, vm);
+		if (vm_deadline(engine, vm) < deadline_ms)
+			deadline_ms = vm_deadline(engine, vm);
 	return deadline_ms;
 }
 

@@ -43,20 +43,24 @@ struct vm {
 	uint64_t action;		/* id of the action that runs for it; 0: none */
 	uint32_t verb;			/* of that action: enum verb, enum action_extra */
 	uint32_t action_domid;		/* the domain that it was started for */
-	uint32_t done_verb;		/* of the last action that succeeded */
-	int64_t done_ms;		/* mono */
-	uint32_t died;			/* enum shutdown_reason of the last domain */
-	uint32_t failed_verb;		/* of the last action where that did not succeed, else 0 */
-	uint32_t failed_state;		/* and what it came to: enum request_state */
-	int64_t born_ms;		/* mono: since when the domain is known */
-	int64_t gone_ms;       /* mono: as kept.gone_wall_ms; 0: by an engine before this one */
-	int64_t bury_at_ms;    /* mono: a dead domain is dealt with not before; 0: not set */
-	uint32_t quick_deaths; /* in a row */
-	bool crashed;	       /* and does not run again yet */
-	uint32_t buried;       /* enum shutdown_reason of the dead domain that is being replaced */
-	bool reaped;	       /* the dead domain was dealt with, or is to stay */
-	bool unsaved;	       /* kept differs from the store */
-	bool touched;	       /* in the engine's list, to be settled */
+	uint32_t ended_domid;	/* an action that succeeded ended it, listed or not; 0: none */
+	uint32_t ended_verb;	/* that action's */
+	int64_t await_until_ms; /* mono: an action made a domain that is not listed yet; 0: none */
+	uint32_t done_verb;	/* of the last action that succeeded */
+	int64_t done_ms;	/* mono */
+	uint32_t died;		/* enum shutdown_reason of the last domain */
+	uint32_t failed_verb;	/* of the last action where that did not succeed, else 0 */
+	uint32_t failed_state;	/* and what it came to: enum request_state */
+	int64_t born_ms;	/* mono: since when the domain is known */
+	int64_t gone_ms;	/* mono: as kept.gone_wall_ms; 0: by an engine before this one */
+	int64_t bury_at_ms;	/* mono: a dead domain is dealt with not before; 0: not set */
+	uint32_t quick_deaths;	/* in a row */
+	bool crashed;		/* and does not run again yet */
+	uint32_t buried;	/* enum shutdown_reason of the dead domain that is being replaced */
+	bool reaped;		/* the dead domain was dealt with, or is to stay */
+	bool owed;		/* a start after a death, which was cut off */
+	bool unsaved;		/* kept differs from the store */
+	bool touched;		/* in the engine's list, to be settled */
 	TAILQ_ENTRY(vm) touched_next;
 };
 
@@ -120,7 +124,13 @@ void vm_settle_touched(struct engine *engine);
 void vm_load(struct engine *engine);	     /* the configuration changed */
 void vm_housekeeping(struct engine *engine); /* forgets who is gone for long */
 enum vm_owner vm_owner(const struct engine *engine, const struct vm *vm);
+/* What an action did to its domain is not listed yet. */
+bool vm_is_foreseen(const struct engine *engine, const struct vm *vm);
+/* mono_ms when it is to be looked at again though nothing came; INT64_MAX: never. */
+int64_t vm_deadline(const struct engine *engine, const struct vm *vm);
 bool vm_has_row(const struct vm *vm);
+/* What a verb that succeeded makes of a VM; 0: no state, or a verb that makes none. */
+enum vm_state vm_state_after(uint32_t verb);
 
 /* domain.c: facts about domains */
 void domain_state(struct engine *engine, const struct message *message);
@@ -133,7 +143,8 @@ struct domain *domain_find(const struct engine *engine, uint32_t domid);
 
 /* death.c: what becomes of a dead domain that is ours */
 void death_settle(struct engine *engine, struct vm *vm);
-void death_failed(struct engine *engine, struct vm *vm); /* tries again later */
+/* Tries again later; a start only where it was cut off and not refused. */
+void death_failed(struct engine *engine, struct vm *vm, bool cut_off);
 int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c */

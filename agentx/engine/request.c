@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define AWAIT_MS 5000			    /* for a domain that an action made to be listed */
 #define JOIN_MS 10000			    /* an equal request joins one so young */
 #define KEEP_MS (24 * 3600 * INT64_C(1000)) /* a finished request stays so long */
 #define INTERNAL (UINT64_C(1) << 63)	    /* ids of actions that no manager asked for */
@@ -133,7 +134,19 @@ request_is_young(const struct engine *engine, const struct request *request)
 	return age_ms >= 0 && age_ms < JOIN_MS;
 }
 
-/* The last one accepted for the VM, where it is equal and unfinished or young. */
+/* What the request did has not held: another one is no repetition of it. */
+static bool
+request_is_undone(const struct request *request)
+{
+	const struct mib_request *row = &request->kept.row;
+	const struct vm *vm = request->vm;
+	enum vm_state after = vm_state_after((uint32_t)row->verb);
+
+	return row->state != REQUEST_SUCCEEDED ||
+	       (vm && after && vm->kept.state != after && vm->kept.change_wall_ms > row->ended);
+}
+
+/* The last one accepted for the VM, where it is equal and unfinished, or young and still holds. */
 static struct request *
 request_to_join(const struct engine *engine, const struct hold *hold)
 {
@@ -145,7 +158,9 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 	if (!last || (uint32_t)last->kept.row.verb != hold->verb ||
 	    last->kept.row.number != hold->number)
 		return NULL;
-	return request_is_open(last) || request_is_young(engine, last) ? last : NULL;
+	if (request_is_open(last))
+		return last;
+	return request_is_young(engine, last) && !request_is_undone(last) ? last : NULL;
 }
 
 static const char *
@@ -480,7 +495,8 @@ request_dispatch(struct engine *engine, struct vm *vm)
 {
 	struct request *request;
 
-	if (vm->action || !engine->states_ok || !engine->hypervisor_there)
+	if (vm->action || vm_is_foreseen(engine, vm) || !engine->states_ok ||
+	    !engine->hypervisor_there)
 		return;
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->vm == vm && request->kept.row.state == REQUEST_QUEUED)
@@ -488,6 +504,7 @@ request_dispatch(struct engine *engine, struct vm *vm)
 	if (!request)
 		return;
 	request->sent = true;
+	vm->owed = false; /* what is asked for now goes before */
 	request->kept.domid = vm->domain ? vm->domain->domid : 0;
 	memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE); /* it may be another by now */
 	vm->action = request->kept.number;
@@ -566,12 +583,31 @@ request_forget(struct engine *engine, uint64_t id, uint64_t journal)
 	outcome->journal = journal;
 }
 
+/* An outcome can come before the list that shows it. */
+static void
+request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outcome)
+{
+	static const uint32_t ends[] = {VERB_SHUTDOWN, VERB_REBOOT, VERB_DESTROY,
+					VERB_SAVE,     ACTION_REAP, ACTION_REPLACE};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends[i] == vm->verb) {
+			vm->ended_domid = vm->action_domid;
+			vm->ended_verb = vm->verb;
+		}
+	if (outcome->domid == 0)
+		return;
+	if (!vm->domain || vm->domain->domid != outcome->domid)
+		vm->await_until_ms = engine->now.mono_ms + AWAIT_MS;
+	vm->kept.owner = OWNER_LAUXEND;
+	vm->unsaved = true;
+}
+
 static void
 request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
-	if (vm->verb == VERB_SAVE && outcome->state == REQUEST_SUCCEEDED)
-		vm->died = REASON_SUSPEND; /* saved, whatever was seen of its end */
 	if (outcome->state == REQUEST_SUCCEEDED) {
+		request_foresee(engine, vm, outcome);
 		vm->done_verb = vm->verb;
 		vm->done_ms = engine->now.mono_ms;
 	}
@@ -581,10 +617,6 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;
 	vm_touch(engine, vm);
-	if (outcome->state != REQUEST_SUCCEEDED || outcome->domid == 0)
-		return;
-	vm->kept.owner = OWNER_LAUXEND;
-	vm->unsaved = true;
 }
 
 /* Of an action that no manager asked for. */
@@ -600,9 +632,14 @@ request_internal_outcome(struct engine *engine, const struct outcome *outcome)
 	if (!vm)
 		return;
 	if (outcome->state != REQUEST_SUCCEEDED) {
-		log_error("VM %s: clearing its dead domain away %s: %s", vm->kept.name,
+		log_error("VM %s: dealing with its dead domain %s: %s", vm->kept.name,
 			  name_of(request_state_names, (int)outcome->state), outcome->error);
-		death_failed(engine, vm);
+		death_failed(engine, vm, outcome->state == REQUEST_UNDECIDED);
+	} else {
+		vm->owed = false;
+		if (*outcome->error)
+			log_warn("VM %s: its dead domain was dealt with, but: %s", vm->kept.name,
+				 outcome->error);
 	}
 	request_free_vm(engine, vm, outcome);
 }

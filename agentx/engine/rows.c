@@ -274,7 +274,10 @@ rows_pool(struct engine *engine, const struct message *message)
 	X(in_octets)                                                                               \
 	X(in_packets)                                                                              \
 	X(in_errors) X(in_drops) X(out_octets) X(out_packets) X(out_errors) X(out_drops)
-#define COUNTERS_DISK(X) X(reads) X(writes) X(read_octets) X(written_octets) X(errors)
+#define COUNTERS_DISK(X)                                                                           \
+	X(reads, counted)                                                                          \
+	X(writes, counted)                                                                         \
+	X(read_octets, counted) X(written_octets, counted) X(errors, errors_counted)
 
 /* Counters that fell began anew: so did their discontinuity time. */
 static void
@@ -307,10 +310,11 @@ put_disk(struct engine *engine, const struct vm *vm, const struct fact_disk *fac
 	const struct mib_disk *old = rowset_find(&engine->rows.sets[KIND_DISK], &row);
 	bool fell = false;
 
-#define COPY(field)                                                                                \
-	row.field = fact->field;                                                                   \
-	fell |= old && old->field > fact->field;                                                   \
-	MIB_ABSENT(mib_disk, &row, field, !engine->figures_ok || !fact->counted);
+	/* One that is not known keeps its last value unseen, to be held against the next. */
+#define COPY(field, known)                                                                         \
+	row.field = fact->known ? fact->field : old ? old->field : 0;                              \
+	fell |= old && old->field > row.field;                                                     \
+	MIB_ABSENT(mib_disk, &row, field, !engine->figures_ok || !fact->known);
 	COUNTERS_DISK(COPY)
 #undef COPY
 	TEXT_SET(row.name, fact->name);

@@ -110,6 +110,22 @@ vm_has_row(const struct vm *vm)
 	return vm->config || vm->domain;
 }
 
+bool
+vm_is_foreseen(const struct engine *engine, const struct vm *vm)
+{
+	return vm->domain ? vm->domain->domid == vm->ended_domid
+			  : vm->await_until_ms > engine->now.mono_ms;
+}
+
+int64_t
+vm_deadline(const struct engine *engine, const struct vm *vm)
+{
+	int64_t death_ms = death_deadline(engine, vm);
+
+	return vm->await_until_ms != 0 && vm->await_until_ms < death_ms ? vm->await_until_ms
+									: death_ms;
+}
+
 /* A monitor of its own acts on a VM's death; else lauxend does, for the VMs that it was given. */
 enum vm_owner
 vm_owner(const struct engine *engine, const struct vm *vm)
@@ -165,7 +181,8 @@ vm_state_absent(const struct vm *vm)
 		return VM_SUSPENDED;
 	if (vm->died == REASON_CRASH || (vm->kept.state == VM_PREPARING && vm->crashed))
 		return VM_CRASHED;
-	if (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND)
+	if (vm->ended_verb == VERB_SAVE ||
+	    (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND))
 		return VM_SUSPENDED;
 	return VM_SHUTDOWN;
 }
@@ -192,9 +209,15 @@ vm_state(const struct engine *engine, const struct vm *vm)
 
 	if (!engine->states_ok)
 		return VM_UNKNOWN;
+	if (!vm->domain && vm_is_foreseen(engine, vm))
+		return vm->kept.state == VM_RESUMING ? VM_RESUMING : VM_PREPARING;
 	if (!vm->domain)
 		return vm_state_under(verb, vm_state_absent(vm));
 	state = &vm->domain->state;
+	if (vm_is_foreseen(engine, vm) && !(state->flags & DOMAIN_SHUTDOWN))
+		return vm->ended_verb == VERB_SAVE    ? VM_SUSPENDING
+		       : vm->kept.state == VM_CRASHED ? VM_CRASHED
+						      : VM_SHUTTING_DOWN;
 	if (vm->action_domid != 0 && vm->action_domid != state->domid)
 		verb = VERB_NONE; /* what ended the old domain says nothing of the new one */
 	if (state->flags & DOMAIN_SHUTDOWN)
@@ -207,10 +230,8 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	return vm_state_under(verb, VM_RUNNING);
 }
 
-/* The action that made the state: the one that runs, or one that ended so shortly before the
- * hypervisor's list told of it. */
-static uint32_t
-vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+enum vm_state
+vm_state_after(uint32_t verb)
 {
 	static const enum vm_state makes[VERB_MEMORY + 1] = {
 	    [VERB_START] = VM_RUNNING,	[VERB_SHUTDOWN] = VM_SHUTDOWN, [VERB_REBOOT] = VM_RUNNING,
@@ -218,10 +239,17 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 	    [VERB_SAVE] = VM_SUSPENDED, [VERB_RESTORE] = VM_RUNNING,
 	};
 
+	return verb <= VERB_MEMORY ? makes[verb] : 0;
+}
+
+/* The action that made the state: the one that runs, or one that ended so shortly before the
+ * hypervisor's list told of it. */
+static uint32_t
+vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+{
 	if (vm->action)
 		return vm->verb;
-	if (vm->done_verb > VERB_MEMORY || makes[vm->done_verb] != state ||
-	    engine->now.mono_ms - vm->done_ms > CAUSE_MS)
+	if (vm_state_after(vm->done_verb) != state || engine->now.mono_ms - vm->done_ms > CAUSE_MS)
 		return VERB_NONE;
 	return vm->done_verb;
 }
@@ -298,9 +326,9 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	if (state == VM_UNKNOWN || state == vm->kept.state)
 		return;
 	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
-	if (state == VM_CRASHED && vm->domain)
-		vm->kept.crashes++;
 	if (vm->kept.state != VM_UNKNOWN) {
+		if (state == VM_CRASHED && vm->domain)
+			vm->kept.crashes++;
 		vm->kept.change_wall_ms = engine->now.wall_ms;
 		vm_state_event(engine, vm, state);
 	} else {
@@ -315,6 +343,8 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 static void
 vm_settle(struct engine *engine, struct vm *vm)
 {
+	if (vm->await_until_ms <= engine->now.mono_ms)
+		vm->await_until_ms = 0;
 	vm_settle_state(engine, vm, vm_state(engine, vm));
 	death_settle(engine, vm);
 	request_dispatch(engine, vm);

@@ -263,6 +263,7 @@ put_disks(struct hv *hv, const struct hv_sink *sink)
 		    .device = row->number,
 		    .read_only = row->read_only,
 		    .counted = 1,
+		    .errors_counted = 1,
 		    .reads = row->read_requests,
 		    .writes = row->write_requests,
 		    .read_octets = row->read_octets,

@@ -157,49 +157,26 @@ learn_disk(struct hv *hv, struct device *device)
 	    xen_store_number(hv, "backend/%s/%u/%u/removable", kind, domid, number) != 0;
 }
 
-/* in is what the guest receives, which is what Dom0 sends. */
+/* in is what the guest receives, which is what Dom0 sends. No row before the interface is there. */
 static void
 put_net(const struct device *device, const struct interfaces *all, const struct hv_sink *sink)
 {
 	struct fact_net net = device->net;
 	const struct xen_interface *found;
 
-	if (!interface_name(&device->id, net.name, sizeof(net.name)))
-		TEXT_FORMAT(net.name, "vif%" PRIu32 ".%" PRIu32, net.domid, net.device);
-	found = interfaces_find(all, net.name);
-	if (found) {
-		net.if_index = if_nametoindex(net.name);
-		net.in_octets = found->sent.octets;
-		net.in_packets = found->sent.packets;
-		net.in_errors = found->sent.errors;
-		net.in_drops = found->sent.drops;
-		net.out_octets = found->received.octets;
-		net.out_packets = found->received.packets;
-		net.out_errors = found->received.errors;
-		net.out_drops = found->received.drops;
-	}
+	if (!interface_name(&device->id, net.name, sizeof(net.name)) ||
+	    !(found = interfaces_find(all, net.name)))
+		return;
+	net.if_index = if_nametoindex(net.name);
+	net.in_octets = found->sent.octets;
+	net.in_packets = found->sent.packets;
+	net.in_errors = found->sent.errors;
+	net.in_drops = found->sent.drops;
+	net.out_octets = found->received.octets;
+	net.out_packets = found->received.packets;
+	net.out_errors = found->received.errors;
+	net.out_drops = found->received.drops;
 	sink->put(sink->arg, MSG_NET, &net, sizeof(net));
-}
-
-/* Only blkback counts here; a QEMU's disk (qdisk) has no statistics in sysfs, so is not counted. */
-static void
-put_disk(const struct device *device, const struct hv_sink *sink)
-{
-	const struct xen_device_name *id = &device->id;
-	struct fact_disk disk = device->disk;
-	uint64_t read_sectors, written_sectors;
-
-	disk.counted = sysfs_number(id, "rd_req", &disk.reads) &&
-		       sysfs_number(id, "wr_req", &disk.writes) &&
-		       sysfs_number(id, "rd_sect", &read_sectors) &&
-		       sysfs_number(id, "wr_sect", &written_sectors);
-	if (disk.counted) {
-		disk.read_octets = read_sectors * SECTOR;
-		disk.written_octets = written_sectors * SECTOR;
-	} else {
-		disk.reads = disk.writes = 0;
-	}
-	sink->put(sink->arg, MSG_DISK, &disk, sizeof(disk));
 }
 
 static bool
@@ -209,9 +186,58 @@ is_net(const struct xen_device_name *id)
 }
 
 static bool
+is_qdisk(const struct xen_device_name *id)
+{
+	return !strcmp(id->kind, "qdisk");
+}
+
+static bool
 is_disk(const struct xen_device_name *id)
 {
-	return !strcmp(id->kind, "vbd") || !strcmp(id->kind, "qdisk");
+	return is_qdisk(id) || !strcmp(id->kind, "vbd");
+}
+
+/* blkback counts no errors. */
+static bool
+count_blkback(const struct xen_device_name *id, struct fact_disk *disk)
+{
+	uint64_t read_sectors, written_sectors;
+
+	if (!sysfs_number(id, "rd_req", &disk->reads) ||
+	    !sysfs_number(id, "wr_req", &disk->writes) ||
+	    !sysfs_number(id, "rd_sect", &read_sectors) ||
+	    !sysfs_number(id, "wr_sect", &written_sectors))
+		return false;
+	disk->read_octets = read_sectors * SECTOR;
+	disk->written_octets = written_sectors * SECTOR;
+	return true;
+}
+
+static bool
+count_qemu(const struct xen_qmp *answer, struct fact_disk *disk)
+{
+	const struct xen_qmp_disk *found = answer ? xen_qmp_disk(answer, disk->name) : NULL;
+
+	if (!found)
+		return false;
+	disk->reads = found->reads;
+	disk->writes = found->writes;
+	disk->read_octets = found->read_octets;
+	disk->written_octets = found->written_octets;
+	disk->errors = found->errors;
+	return true;
+}
+
+static void
+put_disk(const struct device *device, const struct xen_qmp *answer, const struct hv_sink *sink)
+{
+	struct fact_disk disk = device->disk;
+
+	if (is_qdisk(&device->id))
+		disk.counted = disk.errors_counted = count_qemu(answer, &disk);
+	else
+		disk.counted = count_blkback(&device->id, &disk);
+	sink->put(sink->arg, MSG_DISK, &disk, sizeof(disk));
 }
 
 static struct device *
@@ -266,8 +292,41 @@ put_device(struct hv *hv, const struct xen_device_name *id, const struct interfa
 		return;
 	if (is_net(id))
 		put_net(device, all, sink);
-	else
-		put_disk(device, sink);
+	else if (!is_qdisk(id))
+		put_disk(device, NULL, sink);
+}
+
+static struct xen_qmp *
+find_answer(struct xen_qmp *answers, size_t count, uint32_t domid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (answers[i].domid == domid)
+			return &answers[i];
+	return NULL;
+}
+
+/* Those of QEMUs, which are asked all at once. */
+static void
+put_qdisks(const struct xen_devices *devices, const struct hv_sink *sink)
+{
+	struct xen_qmp *answers = mem_array(devices->count + 1, sizeof(*answers));
+	size_t count = 0;
+
+	for (size_t i = 0; i < devices->count; i++) {
+		const struct device *device = &devices->list[i];
+
+		if (device->listed && is_qdisk(&device->id) &&
+		    !find_answer(answers, count, device->id.domid))
+			answers[count++].domid = device->id.domid;
+	}
+	xen_qmp_ask(XEN_QMP_DIR, answers, count);
+	for (size_t i = 0; i < devices->count; i++) {
+		const struct device *device = &devices->list[i];
+
+		if (device->listed && is_qdisk(&device->id))
+			put_disk(device, find_answer(answers, count, device->id.domid), sink);
+	}
+	xen_qmp_dispose(answers, count);
 }
 
 void
@@ -290,5 +349,7 @@ xen_devices_put(struct hv *hv, const libxl_dominfo *list, int count, const struc
 	if (dir)
 		closedir(dir);
 	free(all.list);
+	if (!hv->xs_failed)
+		put_qdisks(hv->devices, sink);
 	forget_gone(hv->devices);
 }

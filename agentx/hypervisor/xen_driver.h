@@ -5,9 +5,11 @@
  *   xen_store.c    reads xenstore
  *   xen_figures.c  a pass of figures: the host, and each domain
  *   xen_devices.c  its network interfaces and disks
+ *   xen_qmp.c      asks QEMUs for the counters of the disks that they serve
  *   xen_monitor.c  which domains have an xl monitor of their own
  *   xen_act.c      the steps that libxl does
  *   xen_start.c    the steps that xl does: start, save, restore; what they leave half done
+ *   xen_dead.c     what is done with a dead domain: core dump, setting aside
  *   xen_xl.c       runs xl
  *   xen_parse.c    reads text of others; pure
  */
@@ -87,6 +89,32 @@ void xen_devices_put(struct hv *hv, const libxl_dominfo *list, int count,
 		     const struct hv_sink *sink);
 void xen_devices_free(struct xen_devices *devices);
 
+/* xen_qmp.c */
+
+#define XEN_QMP_DIR "/var/run/xen"
+#define XEN_QMP_MS 200 /* for all QEMUs together */
+
+/* A disk as the QEMU that serves it counts, since that QEMU was started. */
+struct xen_qmp_disk {
+	char name[16]; /* in the guest: xvda */
+	uint64_t reads, writes, read_octets, written_octets, errors;
+};
+
+/* What the QEMU of a domain said; no disks: nothing. */
+struct xen_qmp {
+	uint32_t domid;
+	struct xen_qmp_disk *list;
+	size_t count;
+};
+
+/* Asks the QEMUs of all these domains, whose sockets are in dir; late answers are left out. */
+void xen_qmp_ask(const char *dir, struct xen_qmp *answers, size_t count);
+const struct xen_qmp_disk *xen_qmp_disk(const struct xen_qmp *answer, const char *name);
+void xen_qmp_dispose(struct xen_qmp *answers, size_t count);
+
+/* One line of a QEMU: true where it answers our question; adds the disks that it tells of. */
+bool xen_qmp_parse(const char *line, size_t length, struct xen_qmp *answer);
+
 /* The xl monitors of this Dom0. */
 struct xen_monitors {
 	struct xen_monitor {
@@ -119,17 +147,37 @@ void xen_restore(struct hv *hv, const struct action *action, const struct config
 void xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome);
 void xen_mend_save(struct hv *hv, const struct action *action, struct outcome *outcome);
 
+/* What is in save_dir of a VM: UUID and one of these. */
+#define XEN_PATH_SIZE 512
+#define XEN_STATE ".save"
+#define XEN_CORE ".core"
+void xen_path(struct hv *hv, const struct action *action, const char *suffix, char *path);
+
+/* Whether save_dir has room for the domain's memory, and an empty file PATH.part that only root
+ * reads; its end under PATH. False, and outcome filled: neither. -1 with errno. */
+bool xen_file_begin(struct hv *hv, const struct action *action, const char *part,
+		    struct outcome *outcome);
+int xen_file_keep(struct hv *hv, const char *part, const char *path);
+
+/* xen_dead.c */
+
+void xen_dump(struct hv *hv, const struct action *action, const struct config_vm *vm,
+	      struct outcome *outcome);
+void xen_set_aside(struct hv *hv, const struct action *action, const struct config_vm *vm,
+		   struct outcome *outcome);
+void xen_mend_dump(struct hv *hv, const struct action *action);
+
 void xen_sleep_ms(int ms);
 
 /* xen_xl.c */
 
 /*
- * Runs xl with these words (the first is "create", ...; ends with NULL) and waits for its end, for
- * which the helper's deadline is the limit: xl dies with the helper. Returns its exit status (128 +
- * the signal that ended it), or -1 where it could not be run; error (TEXT_SIZE octets) is then, or
- * where the status is not 0, the reason in xl's words.
+ * Runs xl with these words (the first is "create", ...; ends with NULL) and waits for its end;
+ * after limit_ms it is killed (0: the helper's deadline is the limit, as xl dies with the helper).
+ * Returns its exit status (128 + the signal that ended it), or -1 where it could not be run; error
+ * (TEXT_SIZE octets) is then, or where the status is not 0, the reason in xl's words.
  */
-int xen_xl(const char *const *words, char *error);
+int xen_xl(const char *const *words, uint32_t limit_ms, char *error);
 
 /* xen_parse.c */
 

@@ -280,6 +280,15 @@ has_room(const struct check *check, uint32_t vm)
 	return requests->count + added < REQUESTS_MAX && open < REQUESTS_PER_VM;
 }
 
+/* What has ended and still has its domain (on_poweroff "preserve") can be rid of that. */
+static bool
+makes_sense(const struct mib_vm *vm, uint32_t verb)
+{
+	if (vm->state == VM_UNKNOWN || verb_states[verb] & IN(vm->state))
+		return true;
+	return verb == VERB_DESTROY && vm->state == VM_SHUTDOWN && vm->domid > 0;
+}
+
 /* A request of a verb to a VM; at_number: the variable with the number, where there is one. */
 static int
 check_verb(struct check *check, const struct draft *draft, const struct mib_vm *vm, uint32_t verb,
@@ -294,7 +303,7 @@ check_verb(struct check *check, const struct draft *draft, const struct mib_vm *
 	     (!(vm->absent >> mib_vm_BIT_memory_max_mib & 1) && number > vm->memory_max_mib)))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	check->at = at;
-	if (vm->state != VM_UNKNOWN && !repeat && !(verb_states[verb] & IN(vm->state)))
+	if (!repeat && !makes_sense(vm, verb))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	if (!repeat && !has_room(check, vm->index))
 		return SNMP_ERR_RESOURCEUNAVAILABLE;

@@ -373,6 +373,31 @@ test_equal_request_joins(void **state)
 	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
 }
 
+/* Started, and dead again at once: a second start is no repetition of the first. */
+static void
+test_what_did_not_hold_is_not_joined(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_domain(world, 5, uuid_db, DOMAIN_RUNNING, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	later(world, 1000);
+	hold(world, 2, "", VERB_START, "db");
+	assert_null(request_row(world, "auto-2"));
+	tell_gone(world, 5);
+	later(world, 1000);
+	hold(world, 3, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+	outcome(world, MSG_OUTCOME, 2, REQUEST_FAILED, "no memory");
+	hold(world, 4, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 4, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 3);
+}
+
 static void
 test_one_id_is_one_request(void **state)
 {
@@ -483,6 +508,137 @@ test_crash_restarts(void **state)
 	assert_non_null(event_of(world, EVENT_VM_RECOVERED));
 }
 
+/* on_crash of www's domain domid, as figures tell it. */
+static void
+tell_on_crash(struct world *world, uint32_t domid, uint32_t on_crash)
+{
+	struct fact_figures fact = {.domid = domid, .on_crash = on_crash};
+
+	TEXT_SET(fact.name, "www");
+	memcpy(fact.uuid, uuid_www, UUID_SIZE);
+	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
+}
+
+static void
+test_on_crash_goes_with_the_action(void **state)
+{
+	static const struct {
+		enum on_action policy;
+		uint32_t verb; /* 0: nothing is done */
+	} wanted[] = {
+	    {ON_DESTROY, ACTION_REAP},
+	    {ON_RESTART, ACTION_REPLACE},
+	    {ON_RENAME_RESTART, ACTION_REPLACE},
+	    {ON_COREDUMP_DESTROY, ACTION_REAP},
+	    {ON_COREDUMP_RESTART, ACTION_REPLACE},
+	    {ON_PRESERVE, 0},
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		void *own;
+		struct world *world;
+		const struct effect *effect;
+
+		setup(&own);
+		world = own;
+		tell_usual(world);
+		tell_on_crash(world, 3, wanted[i].policy);
+		later(world, 61000);
+		forget_effects(world);
+		tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+		effect = the(world, EFFECT_ACTION);
+		assert_int_equal(effect ? effect->action.verb : 0, wanted[i].verb);
+		assert_int_equal(effect ? effect->action.number : wanted[i].policy,
+				 wanted[i].policy);
+		assert_int_equal(row_of(world, "www")->state, VM_CRASHED);
+		teardown(&own);
+	}
+	(void)state;
+}
+
+/* rename-restart: the dead domain gets another name and UUID and stays; the VM is the new one. */
+static void
+test_a_domain_set_aside_is_not_the_vm(void **state)
+{
+	struct world *world = *state;
+	static const uint8_t uuid_aside[UUID_SIZE] = {77};
+	uint64_t id;
+
+	tell_usual(world);
+	tell_on_crash(world, 3, ON_RENAME_RESTART);
+	later(world, 61000);
+	forget_effects(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	id = the(world, EFFECT_ACTION)->action.id;
+	forget_effects(world);
+	tell_domain(world, 3, uuid_aside, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_figures(world, 3, "www", uuid_www); /* of a pass that began before */
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_null(event_of(world, EVENT_VM_IDENTITY_CHANGED));
+	assert_int_equal(row_of(world, "www")->domid, -1);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_figures(world, 4, "www", uuid_www);
+	tell_figures(world, 3, "www-20261122T101112Z", uuid_aside);
+	outcome(world, MSG_OUTCOME, id, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->index, 1);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_int_equal(row_of(world, "www")->domid, 4);
+	assert_int_equal(row_of(world, "www")->crashes, 1);
+	assert_int_equal(row_of(world, "www")->restarts, 1);
+	assert_non_null(event_of(world, EVENT_VM_RECOVERED));
+	/* what was set aside has a row of its own, and did not crash just now */
+	assert_int_equal(row_of(world, "www-20261122T101112Z")->state, VM_CRASHED);
+	assert_int_equal(row_of(world, "www-20261122T101112Z")->crashes, 0);
+	assert_null(event_of(world, EVENT_VM_CRASHED));
+	assert_null(the(world, EFFECT_ACTION));
+}
+
+/* Its helper was killed, and the old domain is gone: the start is still owed. */
+static void
+test_a_replacement_cut_off_is_made_up_for(void **state)
+{
+	struct world *world = *state;
+	uint64_t id;
+
+	tell_usual(world);
+	later(world, 61000);
+	forget_effects(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_REBOOT);
+	id = the(world, EFFECT_ACTION)->action.id;
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, id, REQUEST_UNDECIDED, "its helper was killed by signal 9");
+	forget_effects(world);
+	later(world, 29999);
+	assert_null(the(world, EFFECT_ACTION));
+	later(world, 1);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, ACTION_REPLACE);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.domid, 0);
+	id = the(world, EFFECT_ACTION)->action.id;
+	forget_effects(world);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	outcome(world, MSG_OUTCOME, id, REQUEST_SUCCEEDED, "");
+	later(world, 120000);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+static void
+test_a_replacement_that_failed_is_not_owed(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	later(world, 61000);
+	forget_effects(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_REBOOT);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_FAILED, "no");
+	forget_effects(world);
+	later(world, 120000);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
 static void
 test_quick_deaths_wait_longer(void **state)
 {
@@ -543,6 +699,55 @@ test_saved_and_restored(void **state)
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
 }
 
+/* The outcome of an action comes before the list that shows what it did. */
+static void
+test_outcomes_before_their_facts(void **state)
+{
+	struct world *world = *state;
+	struct outcome started = {.id = 2, .journal = 7, .state = REQUEST_SUCCEEDED, .domid = 5};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_domain(world, 3, uuid_www, DOMAIN_RUNNING, 0); /* a look that began before */
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_gone(world, 3);
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	tell(world, MSG_OUTCOME, 0, &started, sizeof(started));
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	hold(world, 3, "", VERB_SHUTDOWN, "www"); /* waits for the domain that it is for */
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	tell_domain(world, 5, uuid_www, DOMAIN_RUNNING, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.domid, 5);
+	outcome(world, MSG_OUTCOME, 3, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTTING_DOWN);
+	tell_gone(world, 5);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
+/* A domain that was started and is gone before it was ever listed is not waited for without end. */
+static void
+test_a_domain_that_never_shows(void **state)
+{
+	struct world *world = *state;
+	struct outcome started = {.id = 1, .journal = 7, .state = REQUEST_SUCCEEDED, .domid = 5};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell(world, MSG_OUTCOME, 0, &started, sizeof(started));
+	assert_int_equal(row_of(world, "db")->state, VM_PREPARING);
+	assert_true(engine_deadline(world->engine) <= world->now.mono_ms + 5000);
+	later(world, 5000);
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
+}
+
 static void
 test_a_monitored_domain_is_left_alone(void **state)
 {
@@ -550,6 +755,7 @@ test_a_monitored_domain_is_left_alone(void **state)
 	struct fact_figures fact = {.domid = 3, .monitored = 1, .on_crash = ON_RESTART};
 
 	tell_usual(world);
+	memcpy(fact.uuid, uuid_www, UUID_SIZE);
 	TEXT_SET(fact.name, "www");
 	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
 	assert_int_equal(row_of(world, "www")->owner, OWNER_OTHER);
@@ -667,6 +873,42 @@ test_devices(void **state)
 	assert_int_equal(row->discontinuity, world->now.wall_ms);
 	tell_gone(world, 3);
 	assert_null(rowset_find(&engine_rows(world->engine)->sets[KIND_NET], &key));
+}
+
+/* A QEMU that does not answer for a while has not begun to count anew. */
+static void
+test_disk_not_counted_for_a_while(void **state)
+{
+	struct world *world = *state;
+	struct fact_disk disk = {.domid = 3, .device = 51712, .counted = 1, .reads = 500};
+	struct mib_disk key = {.vm = 1, .index = 51712};
+	const struct rowset *disks = &engine_rows(world->engine)->sets[KIND_DISK];
+	const struct mib_disk *row;
+	int64_t since_ms;
+
+	tell_usual(world);
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	row = rowset_find(disks, &key);
+	assert_false(row->absent >> mib_disk_BIT_reads & 1);
+	assert_true(row->absent >> mib_disk_BIT_errors & 1);
+	since_ms = row->discontinuity;
+	later(world, 5000);
+	disk.counted = 0;
+	disk.reads = 0;
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	row = rowset_find(disks, &key);
+	assert_true(row->absent >> mib_disk_BIT_reads & 1);
+	assert_int_equal(row->discontinuity, since_ms);
+	disk.counted = 1;
+	disk.reads = 501;
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	assert_int_equal(((const struct mib_disk *)rowset_find(disks, &key))->discontinuity,
+			 since_ms);
+	later(world, 5000);
+	disk.reads = 7; /* it was another QEMU */
+	tell(world, MSG_DISK, 0, &disk, sizeof(disk));
+	assert_int_equal(((const struct mib_disk *)rowset_find(disks, &key))->discontinuity,
+			 world->now.wall_ms);
 }
 
 static void
@@ -978,12 +1220,12 @@ test_a_clock_set_back_joins_nothing(void **state)
 	struct world *world = *state;
 
 	tell_usual(world);
-	hold(world, 1, "", VERB_REBOOT, "www");
+	hold(world, 1, "", VERB_PAUSE, "www");
 	tell(world, MSG_RELEASE, 1, NULL, 0);
 	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
 	later(world, 60000);
 	world->now.wall_ms -= 3600 * 1000;
-	hold(world, 2, "", VERB_REBOOT, "www");
+	hold(world, 2, "", VERB_PAUSE, "www");
 	tell(world, MSG_RELEASE, 2, NULL, 0);
 	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
 }
@@ -1251,15 +1493,22 @@ main(void)
 	    TEST(test_unknown_until_seen),
 	    TEST(test_pause_by_request),
 	    TEST(test_equal_request_joins),
+	    TEST(test_what_did_not_hold_is_not_joined),
 	    TEST(test_one_id_is_one_request),
 	    TEST(test_another_journals_outcome_is_kept),
 	    TEST(test_undone_leaves_nothing),
 	    TEST(test_refusals),
 	    TEST(test_held_by_a_dead_agentx_is_done),
 	    TEST(test_crash_restarts),
+	    TEST(test_on_crash_goes_with_the_action),
+	    TEST(test_a_domain_set_aside_is_not_the_vm),
+	    TEST(test_a_replacement_cut_off_is_made_up_for),
+	    TEST(test_a_replacement_that_failed_is_not_owed),
 	    TEST(test_quick_deaths_wait_longer),
 	    TEST(test_poweroff_is_respected),
 	    TEST(test_saved_and_restored),
+	    TEST(test_outcomes_before_their_facts),
+	    TEST(test_a_domain_that_never_shows),
 	    TEST(test_a_monitored_domain_is_left_alone),
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),
@@ -1267,6 +1516,7 @@ main(void)
 	    TEST(test_found_vms_come_and_go),
 	    TEST(test_figures_before_states),
 	    TEST(test_devices),
+	    TEST(test_disk_not_counted_for_a_while),
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
 	    TEST(test_a_dropped_hold_stays_dropped_over_a_restart),

@@ -268,6 +268,16 @@ act(uint32_t verb, const char *name, uint32_t domid)
 	return action.id;
 }
 
+static uint64_t
+act_number(uint32_t verb, const char *name, uint32_t domid, uint32_t number)
+{
+	struct action action = action_for(verb, name, domid);
+
+	action.number = number;
+	send_action(&action);
+	return action.id;
+}
+
 static uint32_t
 state_of(uint64_t id)
 {
@@ -610,7 +620,7 @@ the_dead(void **state)
 	t.fake->domains[domid].fact.flags |= DOMAIN_SHUTDOWN;
 	t.fake->domains[domid].fact.reason = REASON_CRASH;
 	expect(act(VERB_PAUSE, "vm1", domid), REQUEST_FAILED, "shut down already");
-	expect(act(VERB_START, "vm1", 0), REQUEST_FAILED, "reap it first");
+	expect(act(VERB_START, "vm1", 0), REQUEST_FAILED, "destroy it first");
 	id = act(ACTION_REPLACE, "vm1", domid);
 	expect(id, REQUEST_SUCCEEDED, "");
 	assert_false(t.fake->domains[domid].there);
@@ -622,6 +632,36 @@ the_dead(void **state)
 	t.fake->domains[domid].fact.reason = REASON_POWEROFF;
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_SUCCEEDED, "");
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_SUCCEEDED, "");
+}
+
+/* What on_crash asks for beside a destroy; a dump that fails stops nothing, and is told. */
+static void
+burials(void **state)
+{
+	uint32_t domid = fake_dead(t.fake, "vm2"), next;
+	uint64_t id;
+
+	(void)state;
+	expect(act_number(ACTION_REAP, "vm2", domid, ON_COREDUMP_DESTROY), REQUEST_SUCCEEDED, "");
+	assert_int_equal(atomic_load(&t.fake->dumps), 1);
+	assert_false(t.fake->domains[domid].there);
+
+	domid = fake_dead(t.fake, "vm2");
+	id = act_number(ACTION_REPLACE, "vm2", domid, ON_RENAME_RESTART);
+	expect(id, REQUEST_SUCCEEDED, "");
+	next = t.outcomes[id].domid;
+	assert_true(t.fake->domains[domid].there && t.fake->domains[next].there);
+	assert_string_not_equal(t.fake->domains[domid].name, "vm2");
+	assert_string_equal(t.fake->domains[next].name, "vm2");
+
+	t.fake->domains[next].fact.flags |= DOMAIN_SHUTDOWN;
+	t.fake->domains[next].fact.reason = REASON_CRASH;
+	atomic_store(&t.fake->dump_fails, true);
+	id = act_number(ACTION_REPLACE, "vm2", next, ON_COREDUMP_RESTART);
+	expect(id, REQUEST_SUCCEEDED, "no core dump: the disk is full");
+	assert_false(t.fake->domains[next].there);
+	assert_true(t.fake->domains[t.outcomes[id].domid].there);
+	assert_int_equal(atomic_load(&t.fake->dumps), 1);
 }
 
 static void
@@ -907,7 +947,7 @@ main(int argc, char **argv)
 	    TEST(samples), TEST(urgent_news), TEST(hung_states), TEST(hung_figures),
 	    TEST(hung_storage), TEST(failing_states), TEST(watch_comes_back), TEST(action_once),
 	    TEST(refused), TEST(deadline), TEST(helper_dies), TEST(one_a_vm), TEST(cancelled),
-	    TEST(sequences), TEST(the_dead), TEST(new_engine), TEST(killed_process),
+	    TEST(sequences), TEST(the_dead), TEST(burials), TEST(new_engine), TEST(killed_process),
 	    TEST(killed_all), TEST(ended_process), TEST(adopted_deadline), TEST(person),
 	    TEST(reloads), TEST(thousand), cmocka_unit_test(uuid_of_another),
 	};
