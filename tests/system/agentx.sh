@@ -173,7 +173,8 @@ release"
 check_is "the row is there" "$(lx_get $Q.2$A $Q.3$A $Q.4$A $Q.5$A $Q.11$A | tr '\n' ' ')" '"vm6" 10 400 1 1 '
 mark
 check "the same once more: noError" lx_set $Q.2$A s vm6 $Q.3$A i 10 $Q.4$A u 400 $Q.11$A i 4
-check_is "and nothing is done" "$(since)" ""
+check_wait 2 "the engine says whether it stands" since_is "hold id=job-1 verb=memory vm=6 number=400 text=vm6
+release"
 set_fails "the same id, another verb" inconsistentValue $Q.3$A $Q.2$A s vm6 $Q.3$A i 5 $Q.4$A u 400 $Q.11$A i 4
 set_fails "the same id, another VM" inconsistentValue $Q.2$A $Q.2$A s vm5 $Q.3$A i 10 $Q.4$A u 400 $Q.11$A i 4
 set_fails "the same id, another number" inconsistentValue $Q.4$A $Q.11$A i 4 $Q.2$A s vm6 $Q.3$A i 10 $Q.4$A u 401
