@@ -388,6 +388,6 @@ topic_end() {
 	exit
 }
 
-if [[ $0 == */topics/*.sh ]]; then
+if [[ $0 == *topics/*.sh ]]; then
 	topic_begin
 fi
