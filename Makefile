@@ -20,7 +20,7 @@ BUILD = build/out
 endif
 
 PKGS = libevent sqlite3 libconfuse jansson
-PKGS_XEN = xenlight xlutil xentoollog xenstore
+PKGS_XEN = xenlight xencontrol xlutil xentoollog xenstore
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 XEN_LIBS := $(shell pkg-config --libs $(PKGS_XEN) 2>/dev/null)

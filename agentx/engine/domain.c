@@ -61,13 +61,16 @@ domain_rank(const struct domain *domain)
 	return (uint64_t)lives << 32 | domain->domid;
 }
 
-/* One that is dying can stay for as long as some page of it is in use: a VM that has had another
- * domain since does not go back to it. */
+/* One that is dying can stay for as long as some page of it is in use, and one that is dead for as
+ * long as xl's rename-restart preserves it, with its UUID: a VM that has had another domain since
+ * does not go back to it. */
 static bool
 domain_is_past(const struct vm *vm, const struct domain *domain)
 {
 	if (domain->state.flags & DOMAIN_DYING && vm->kept.domid != 0 &&
 	    vm->kept.domid != domain->domid)
+		return true;
+	if (domain->state.flags & DOMAIN_SHUTDOWN && vm->kept.domid > domain->domid)
 		return true;
 	return vm->domain && domain_rank(domain) < domain_rank(vm->domain);
 }

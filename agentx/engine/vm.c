@@ -154,6 +154,7 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	    {VERB_RESTORE, VM_SUSPENDED, VM_RESUMING},
 	    {VERB_RESTORE, VM_SHUTDOWN, VM_RESUMING},
 	    {VERB_RESTORE, VM_PAUSED, VM_RESUMING},
+	    {VERB_RESTORE, VM_PREPARING, VM_RESUMING},
 	    {VERB_SHUTDOWN, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_SHUTDOWN, VM_PREPARING},
@@ -177,7 +178,7 @@ vm_state_absent(const struct vm *vm)
 {
 	if (vm->kept.state == VM_SUSPENDED || vm->kept.state == VM_CRASHED)
 		return vm->kept.state;
-	if (vm->kept.state == VM_RESUMING)
+	if (vm->kept.state == VM_RESUMING) /* a restore that has not come to its end */
 		return VM_SUSPENDED;
 	if (vm->died == REASON_CRASH || (vm->kept.state == VM_PREPARING && vm->crashed))
 		return VM_CRASHED;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <xenctrl.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -46,6 +47,22 @@ xen_mend_dump(struct hv *hv, const struct action *action)
 	unlink(part);
 }
 
+/* The UUID that the hypervisor itself lists, which libxl_domain_preserve() leaves as it was. */
+static bool
+set_handle(struct hv *hv, uint32_t domid, const libxl_uuid *uuid)
+{
+	xc_interface *xc = xc_interface_open(&hv->logger.vtable, &hv->logger.vtable, 0);
+	xen_domain_handle_t handle;
+	int r = -1;
+
+	memcpy(handle, uuid->uuid, UUID_SIZE);
+	if (xc) {
+		r = xc_domain_sethandle(xc, domid, handle);
+		xc_interface_close(xc);
+	}
+	return r == 0;
+}
+
 /* Under a name as xl gives it. */
 void
 xen_set_aside(struct hv *hv, const struct action *action, const struct config_vm *vm,
@@ -62,7 +79,8 @@ xen_set_aside(struct hv *hv, const struct action *action, const struct config_vm
 	libxl_uuid_generate(&uuid);
 	info.name = libxl_domid_to_name(hv->ctx, action->domid);
 	strftime(suffix, sizeof(suffix), "-%Y%m%dT%H%M%SZ", gmtime_r(&now, &utc));
-	if (!info.name || libxl_domain_preserve(hv->ctx, action->domid, &info, suffix, uuid))
+	if (!info.name || libxl_domain_preserve(hv->ctx, action->domid, &info, suffix, uuid) ||
+	    !set_handle(hv, action->domid, &uuid))
 		xen_fail(hv, outcome, "domain %" PRIu32 " of %s cannot be renamed", action->domid,
 			 action->name);
 	else

@@ -1484,6 +1484,50 @@ test_malformed_messages_change_nothing(void **state)
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
 }
 
+/* xl's own rename-restart: the dead domain keeps its UUID in the hypervisor's list. */
+static void
+test_what_xl_preserves_is_past(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_SUSPEND);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_figures(world, 4, "www", uuid_www);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	assert_int_equal(row_of(world, "www")->domid, 4);
+	tell_gone(world, 4);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_figures(world, 3, "www-20261122T1011Z", uuid_www);
+	assert_int_equal(row_of(world, "www")->domid, -1);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
+/* The saved state is still there. */
+static void
+test_a_restore_that_failed_leaves_it_suspended(void **state)
+{
+	struct world *world = *state;
+	struct fact_domain half = {.flags = DOMAIN_PAUSED};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	memcpy(half.uuid, uuid_www, UUID_SIZE);
+	for (uint32_t i = 0; i < 2; i++) {
+		hold(world, 2 + i, "", VERB_RESTORE, "www");
+		tell(world, MSG_RELEASE, 2 + i, NULL, 0);
+		half.domid = 4 + i;
+		tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
+		tell_gone(world, 4 + i);
+		assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+		outcome(world, MSG_OUTCOME, 2 + i, i ? REQUEST_FAILED : REQUEST_UNDECIDED, "no");
+		assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -1507,6 +1551,8 @@ main(void)
 	    TEST(test_quick_deaths_wait_longer),
 	    TEST(test_poweroff_is_respected),
 	    TEST(test_saved_and_restored),
+	    TEST(test_a_restore_that_failed_leaves_it_suspended),
+	    TEST(test_what_xl_preserves_is_past),
 	    TEST(test_outcomes_before_their_facts),
 	    TEST(test_a_domain_that_never_shows),
 	    TEST(test_a_monitored_domain_is_left_alone),
