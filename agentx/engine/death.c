@@ -32,8 +32,8 @@ static bool
 death_is_ours(const struct engine *engine, const struct vm *vm)
 {
 	return engine->states_ok && vm->domain && (vm->domain->state.flags & DOMAIN_SHUTDOWN) &&
-	       !vm->reaped && !vm->action && vm_owner(engine, vm) == OWNER_LAUXEND &&
-	       vm->domain->named;
+	       !vm->reaped && !vm->action && !vm_is_foreseen(engine, vm) &&
+	       vm_owner(engine, vm) == OWNER_LAUXEND && vm->domain->named;
 }
 
 /* A reboot is wanted; only deaths that nobody asked for are held back. */

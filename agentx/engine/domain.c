@@ -1,5 +1,6 @@
 #include "engine/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -7,6 +8,8 @@
 #include "base/uuid.h"
 
 #define CPU_SPAN_US 200000 /* a share of a CPU over less is noise */
+#define START_NOISE_MS 100 /* starts that differ by less are the same */
+#define START_OTHER_MS 10000
 
 struct domain *
 domain_find(const struct engine *engine, uint32_t domid)
@@ -31,6 +34,9 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->born_ms = engine->now.mono_ms;
 	vm->reaped = vm->owed = false;
 	vm->bury_at_ms = 0;
+	vm->await_until_ms = 0;
+	if (vm->ended_domid != domain->domid)
+		vm->ended_domid = vm->ended_verb = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)
@@ -155,6 +161,21 @@ domain_gone(struct engine *engine, uint32_t domid)
 	rowset_remove(&engine->domains, domain);
 }
 
+/* After a boot of the host a VM can have the domid that it had before: by its start it is known as
+ * another domain, whose counters began with it. A driver may work the start out anew each time. */
+static void
+domain_start(struct vm *vm, int64_t start_wall_ms)
+{
+	int64_t difference_ms = llabs(vm->kept.start_wall_ms - start_wall_ms);
+
+	if (start_wall_ms == 0 || difference_ms < START_NOISE_MS)
+		return;
+	if (difference_ms >= START_OTHER_MS)
+		vm->kept.discontinuity_wall_ms = start_wall_ms;
+	vm->kept.start_wall_ms = start_wall_ms;
+	vm->unsaved = true;
+}
+
 static void
 domain_name(struct engine *engine, struct domain *domain, const struct fact_figures *fact)
 {
@@ -172,10 +193,7 @@ domain_name(struct engine *engine, struct domain *domain, const struct fact_figu
 		TEXT_SET(vm->kept.name, domain->figures.name);
 		vm->unsaved = true;
 	}
-	if (fact->start_wall_ms && vm->kept.start_wall_ms != fact->start_wall_ms) {
-		vm->kept.start_wall_ms = fact->start_wall_ms;
-		vm->unsaved = true;
-	}
+	domain_start(vm, fact->start_wall_ms);
 	if (vm->kept.owner != vm_owner(engine, vm)) {
 		vm->kept.owner = vm_owner(engine, vm);
 		vm->unsaved = true;
@@ -369,12 +387,31 @@ domain_figures_sample(struct engine *engine, const struct fact_sample *sample)
 		rows_put_devices(engine, vm);
 }
 
+static void
+domain_heard(struct engine *engine)
+{
+	engine->states_told = true;
+	engine->unheard_ms = 0;
+}
+
+void
+domain_unheard(struct engine *engine)
+{
+	domain_states_lost(engine, "its process says nothing");
+	vm_settle_touched(engine);
+	rows_put_host(engine);
+}
+
 void
 domain_sample(struct engine *engine, const struct message *message)
 {
 	struct fact_sample sample = *(const struct fact_sample *)message->body;
 
 	sample.error[TEXT_SIZE - 1] = 0;
+	if (sample.kind == SAMPLE_FIGURES)
+		engine->figures_told = true;
+	else
+		domain_heard(engine);
 	if (sample.kind == SAMPLE_FIGURES) {
 		if (sample.ok)
 			engine->figures = sample;

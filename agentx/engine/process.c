@@ -27,6 +27,7 @@ static struct {
 	struct journal *journal;
 	struct channel *hypervisor, *agentx;
 	struct mib_agent agent;
+	bool ending;	 /* the store is being closed, and takes nothing any more */
 	bool rows_whole; /* agentx has all rows of this engine */
 	bool restarts_known;
 	struct restarts restarts;
@@ -66,6 +67,8 @@ static void
 request_written(void *arg, uint64_t tag, bool durable)
 {
 	(void)arg;
+	if (self.ending)
+		return;
 	engine_stored(self.engine, clock_now(), tag >> 3, (int)(tag & 7), durable);
 	carry_out();
 }
@@ -358,6 +361,8 @@ store_health(void *arg, bool ok, const char *error)
 	bool known = self.agent.store_health != 0;
 
 	(void)arg;
+	if (self.ending)
+		return;
 	self.agent.store_health = ok ? STORE_OK : STORE_DEGRADED;
 	TEXT_SET(self.agent.store_error, ok ? "" : error);
 	if (self.store) /* another one where a broken store was replaced */
@@ -428,6 +433,7 @@ static void
 self_stop(void *arg)
 {
 	(void)arg;
+	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);

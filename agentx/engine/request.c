@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define AWAIT_MS 5000			    /* for a domain that an action made to be listed */
 #define JOIN_MS 10000			    /* an equal request joins one so young */
 #define KEEP_MS (24 * 3600 * INT64_C(1000)) /* a finished request stays so long */
 #define INTERNAL (UINT64_C(1) << 63)	    /* ids of actions that no manager asked for */
@@ -330,11 +331,39 @@ request_announce(struct engine *engine, const struct request *request)
 	const struct mib_request *row = &request->kept.row;
 	struct mib_event *event = request_event(engine, EVENT_REQUEST_FINISHED, request);
 
+	event->time = row->ended; /* request_is_told() knows it by that */
 	TEXT_FORMAT(event->text, "%.32s: %s %s%s%.60s", row->vm, name_of(verb_names, row->verb),
 		    name_of(request_state_names, row->state), row->error[0] ? ": " : "",
 		    row->error);
 	log_info("VM %s: request %s: %s %s%s%s", row->vm, row->id, name_of(verb_names, row->verb),
 		 name_of(request_state_names, row->state), row->error[0] ? ": " : "", row->error);
+}
+
+/* Its end is in the journal, or so old that it may have left it. */
+static bool
+request_is_told(const struct mib_request *row, const struct store_content *content)
+{
+	if (content->events_count == 0 || row->ended < content->events[0].time)
+		return true;
+	for (size_t i = content->events_count; i-- > 0;) {
+		const struct mib_event *event = &content->events[i];
+
+		if (event->time == row->ended && event->type == EVENT_REQUEST_FINISHED &&
+		    strcmp(event->request, row->id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A request's end and its event are two writes: an engine that was killed between them left one. */
+void
+request_tell_ends(struct engine *engine, const struct store_content *content)
+{
+	const struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (!request_is_open(request) && !request_is_told(&request->kept.row, content))
+			request_announce(engine, request);
 }
 
 /* The SET that cancels it is through. */
@@ -466,7 +495,8 @@ request_dispatch(struct engine *engine, struct vm *vm)
 {
 	struct request *request;
 
-	if (vm->action || !engine->states_ok || !engine->hypervisor_there)
+	if (vm->action || vm_is_foreseen(engine, vm) || !engine->states_ok ||
+	    !engine->hypervisor_there)
 		return;
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->vm == vm && request->kept.row.state == REQUEST_QUEUED)
@@ -553,23 +583,40 @@ request_forget(struct engine *engine, uint64_t id, uint64_t journal)
 	outcome->journal = journal;
 }
 
+/* An outcome can come before the list that shows it. */
+static void
+request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outcome)
+{
+	static const uint32_t ends[] = {VERB_SHUTDOWN, VERB_REBOOT, VERB_DESTROY,
+					VERB_SAVE,     ACTION_REAP, ACTION_REPLACE};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends[i] == vm->verb) {
+			vm->ended_domid = vm->action_domid;
+			vm->ended_verb = vm->verb;
+		}
+	if (outcome->domid == 0)
+		return;
+	if (!vm->domain || vm->domain->domid != outcome->domid)
+		vm->await_until_ms = engine->now.mono_ms + AWAIT_MS;
+	vm->kept.owner = OWNER_LAUXEND;
+	vm->unsaved = true;
+}
+
 static void
 request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
-	if (vm->verb == VERB_SAVE && outcome->state == REQUEST_SUCCEEDED)
-		vm->died = REASON_SUSPEND; /* saved, whatever was seen of its end */
 	if (outcome->state == REQUEST_SUCCEEDED) {
+		request_foresee(engine, vm, outcome);
 		vm->done_verb = vm->verb;
 		vm->done_ms = engine->now.mono_ms;
 	}
+	vm->failed_verb = outcome->state == REQUEST_SUCCEEDED ? 0 : vm->verb;
+	vm->failed_state = outcome->state;
 	vm->action = 0;
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;
 	vm_touch(engine, vm);
-	if (outcome->state != REQUEST_SUCCEEDED || outcome->domid == 0)
-		return;
-	vm->kept.owner = OWNER_LAUXEND;
-	vm->unsaved = true;
 }
 
 /* Of an action that no manager asked for. */

@@ -110,6 +110,22 @@ vm_has_row(const struct vm *vm)
 	return vm->config || vm->domain;
 }
 
+bool
+vm_is_foreseen(const struct engine *engine, const struct vm *vm)
+{
+	return vm->domain ? vm->domain->domid == vm->ended_domid
+			  : vm->await_until_ms > engine->now.mono_ms;
+}
+
+int64_t
+vm_deadline(const struct engine *engine, const struct vm *vm)
+{
+	int64_t death_ms = death_deadline(engine, vm);
+
+	return vm->await_until_ms != 0 && vm->await_until_ms < death_ms ? vm->await_until_ms
+									: death_ms;
+}
+
 /* A monitor of its own acts on a VM's death; else lauxend does, for the VMs that it was given. */
 enum vm_owner
 vm_owner(const struct engine *engine, const struct vm *vm)
@@ -155,7 +171,8 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	return state;
 }
 
-/* A VM without a domain: off, unless its state is saved or it went by a crash. */
+/* A VM without a domain: off, unless its state is saved or it went by a crash. A restore or a start
+ * that made no domain leaves it as it was. */
 static enum vm_state
 vm_state_absent(const struct vm *vm)
 {
@@ -163,9 +180,10 @@ vm_state_absent(const struct vm *vm)
 		return vm->kept.state;
 	if (vm->kept.state == VM_RESUMING) /* a restore that has not come to its end */
 		return VM_SUSPENDED;
-	if (vm->died == REASON_CRASH)
+	if (vm->died == REASON_CRASH || (vm->kept.state == VM_PREPARING && vm->crashed))
 		return VM_CRASHED;
-	if (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND)
+	if (vm->ended_verb == VERB_SAVE ||
+	    (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND))
 		return VM_SUSPENDED;
 	return VM_SHUTDOWN;
 }
@@ -192,9 +210,15 @@ vm_state(const struct engine *engine, const struct vm *vm)
 
 	if (!engine->states_ok)
 		return VM_UNKNOWN;
+	if (!vm->domain && vm_is_foreseen(engine, vm))
+		return vm->kept.state == VM_RESUMING ? VM_RESUMING : VM_PREPARING;
 	if (!vm->domain)
 		return vm_state_under(verb, vm_state_absent(vm));
 	state = &vm->domain->state;
+	if (vm_is_foreseen(engine, vm) && !(state->flags & DOMAIN_SHUTDOWN))
+		return vm->ended_verb == VERB_SAVE    ? VM_SUSPENDING
+		       : vm->kept.state == VM_CRASHED ? VM_CRASHED
+						      : VM_SHUTTING_DOWN;
 	if (vm->action_domid != 0 && vm->action_domid != state->domid)
 		verb = VERB_NONE; /* what ended the old domain says nothing of the new one */
 	if (state->flags & DOMAIN_SHUTDOWN)
@@ -231,6 +255,14 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 	return vm->done_verb;
 }
 
+/* An action that was to bring it up has ended, and it has no domain. */
+static bool
+vm_came_to_nothing(const struct vm *vm)
+{
+	return !vm->domain && !vm->action && vm->failed_verb != 0 &&
+	       (vm->kept.state == VM_PREPARING || vm->kept.state == VM_RESUMING);
+}
+
 /* Why it is in its new state, as far as that is known. */
 static void
 vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state, char *text,
@@ -241,7 +273,13 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			      ? vm->domain->state.reason
 			      : vm->died;
 
-	if (state == VM_CRASHED)
+	if (vm_came_to_nothing(vm) && vm->failed_verb > VERB_MEMORY)
+		text_format(text, size, "could not be started again after %s",
+			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (vm_came_to_nothing(vm))
+		text_format(text, size, "request %s %s", name_of(verb_names, (int)vm->failed_verb),
+			    name_of(request_state_names, (int)vm->failed_state));
+	else if (state == VM_CRASHED)
 		text_set(text, size, "the guest crashed");
 	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
@@ -265,7 +303,8 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 static void
 vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
 {
-	enum event_type type = state == VM_CRASHED		    ? EVENT_VM_CRASHED
+	bool anew = vm->domain || !vm->crashed; /* else it was not brought up again */
+	enum event_type type = state == VM_CRASHED && anew	    ? EVENT_VM_CRASHED
 			       : vm->crashed && state == VM_RUNNING ? EVENT_VM_RECOVERED
 								    : EVENT_VM_STATE_CHANGED;
 	struct mib_event *event = engine_event(engine, type, vm);
@@ -305,6 +344,8 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 static void
 vm_settle(struct engine *engine, struct vm *vm)
 {
+	if (vm->await_until_ms <= engine->now.mono_ms)
+		vm->await_until_ms = 0;
 	vm_settle_state(engine, vm, vm_state(engine, vm));
 	death_settle(engine, vm);
 	request_dispatch(engine, vm);

@@ -324,7 +324,8 @@ entry_start(struct entry *entry)
 	struct outcome outcome = {
 	    .id = entry->action.id, .journal = entry->action.journal, .state = REQUEST_FAILED};
 
-	if (!entry->recorded && !record_write(entry->path, &entry->action, outcome.error)) {
+	if (!records_prepare(entry->actions->run_dir, outcome.error) ||
+	    (!entry->recorded && !record_write(entry->path, &entry->action, outcome.error))) {
 		entry_over(entry, &outcome);
 		return;
 	}

@@ -38,7 +38,7 @@ struct check {
 	(IN(VM_OTHER) | IN(VM_PREPARING) | IN(VM_RUNNING) | IN(VM_SUSPENDING) | IN(VM_RESUMING) |  \
 	 IN(VM_PAUSED) | IN(VM_MIGRATING) | IN(VM_SHUTTING_DOWN) | IN(VM_CRASHED))
 static const uint32_t verb_states[] = {
-    [VERB_START] = IN(VM_SHUTDOWN) | IN(VM_CRASHED),
+    [VERB_START] = IN(VM_SHUTDOWN) | IN(VM_CRASHED) | IN(VM_SUSPENDED),
     [VERB_SHUTDOWN] = IN(VM_RUNNING),
     [VERB_REBOOT] = IN(VM_RUNNING),
     [VERB_PAUSE] = IN(VM_RUNNING),
@@ -340,6 +340,22 @@ draft_first(const struct draft *draft)
 	return first;
 }
 
+/*
+ * The whole row once more. The engine says whether it stands: ours may be of a SET that was undone
+ * just now, of which the engine's word is still on its way.
+ */
+static void
+wish_again(struct check *check, const struct draft *draft, const struct mib_request *row)
+{
+	struct wish wish = {
+	    .hold = {.verb = (uint32_t)row->verb, .vm = row->vm_index, .number = row->number},
+	    .at = draft->at[PART_STATUS]};
+
+	memcpy(wish.hold.id, draft->id, sizeof(wish.hold.id));
+	memcpy(wish.hold.vm_text, draft->target, sizeof(wish.hold.vm_text));
+	wish_add(check->wishes, &wish);
+}
+
 /* A row that is there already is asked for once more: fine where it is the same, part by part. */
 static int
 check_same(struct check *check, const struct draft *draft, const struct mib_request *row)
@@ -360,6 +376,8 @@ check_same(struct check *check, const struct draft *draft, const struct mib_requ
 		check->at = at != 0 ? at : draft->at[PART_STATUS];
 		return SNMP_ERR_INCONSISTENTVALUE;
 	}
+	if (create)
+		wish_again(check, draft, row);
 	return SNMP_ERR_NOERROR;
 }
 

@@ -82,7 +82,8 @@ struct store *store_open(struct event_base *base, const char *dir, uint32_t jour
 uint64_t store_journal(struct store *store);
 
 /* Writes all that waits (at most deadline_ms of clock_mono_ms()), then closes. What was not told
- * yet is told from within. Not to be called from a handler. */
+ * yet is told from within, when the store takes nothing any more: who is told must not put anything
+ * then. Not to be called from a handler. */
 void store_close(struct store *store, int64_t deadline_ms);
 
 /* Called in the loop when the write is settled; durable: it is on disk. */

@@ -30,6 +30,17 @@ kill9_manager_start() {
 	LX_PIDS+=("$KILL9_MANAGER")
 }
 
+# Processes of earlier lives: their parent was killed, and they have not ended. Helpers may.
+kill9_left() {
+	local pid
+	for pid in $(pgrep -f -- "--child .*$LX_DIR/lauxen.conf"); do
+		[[ " $(lauxend_pids | tr '\n' ' ') " == *" $pid "* ]] || echo "$pid"
+	done
+}
+kill9_none_left() { [ -z "$(kill9_left)" ]; }
+
+role_is_there() { [ -n "$(role_pids "$1")" ]; }
+
 # kill9_run KILLS: of each role, in turn, until so many found requests in flight.
 kill9_run() {
 	local kills=$1 role more=1
@@ -41,7 +52,7 @@ kill9_run() {
 		for role in "${KILL9_ROLES[@]}"; do
 			pick 1500
 			sleep_ms $((PICKED + 300))
-			lx_wait 30 kill_role "$role" || give_up "the $role process did not come back"
+			lx_wait 30 role_is_there "$role" && kill_role "$role" || give_up "the $role process did not come back"
 			echo "$KILLED_US $role" >>"$LX_DIR/kills"
 		done
 		# A kill counts when the requests that it met have been followed to their end.
@@ -55,6 +66,8 @@ kill9_run() {
 	lx_wait 60 lx_agent_up || give_up "the agent did not come back"
 	kill -TERM "$KILL9_MANAGER"
 	lx_wait 120 lx_gone "$KILL9_MANAGER" || give_up "the manager waits for ever: $(tail -n 3 "$LX_DIR/requests")"
+	lx_wait 15 kill9_none_left
+	KILL9_LEFT=$(kill9_left | wc -l)
 	[ ! -s "$LX_DIR/manager.err" ] || give_up "the manager: $(cat "$LX_DIR/manager.err")"
 	kill9_count
 	KILL9_COUNTED=
@@ -75,7 +88,7 @@ kill9_count() {
 		}' "$LX_DIR/requests" "$LX_DIR/kills" >"$LX_DIR/counted"
 }
 
-# KILL9_TOUCHED, KILL9_LOST, KILL9_TWICE; KILL9_ENDED (requests), KILL9_UNDECIDED, KILL9_FAILED,
+# KILL9_TOUCHED, KILL9_LOST, KILL9_TWICE, KILL9_LEFT (processes); KILL9_ENDED (requests), KILL9_UNDECIDED, KILL9_FAILED,
 # KILL9_IDLE (asked for what was so already, as the state was read while the agent was away);
 # KILL9_WORDS: what is wrong, a line each.
 #
@@ -133,8 +146,9 @@ measure_kill9() {
 	local kills=${1:-50}
 	seed_set "$SEED"
 	kill9_run "$kills"
-	bench kill9 $((KILL9_TOUCHED + KILL9_LOST + KILL9_TWICE)) 0 "VMs and requests"
-	detail "kill9: VMs touched $KILL9_TOUCHED, requests lost $KILL9_LOST, done twice $KILL9_TWICE; seed $SEED;" \
+	bench kill9 $((KILL9_TOUCHED + KILL9_LOST + KILL9_TWICE + KILL9_LEFT)) 0 faults
+	detail "kill9: VMs touched $KILL9_TOUCHED, requests lost $KILL9_LOST, done twice $KILL9_TWICE, processes left behind" \
+		"$KILL9_LEFT; seed $SEED;" \
 		"kills that found requests in flight (a median of $(awk '$3 > 0 { print $3 }' "$LX_DIR/counted" | percentile 50)):$KILL9_COUNTED"
 	detail "kill9: $KILL9_ENDED requests ended, of them $KILL9_UNDECIDED unknown, $KILL9_FAILED failed, $KILL9_IDLE asked for" \
 		"what was so already; $KILL9_UNSURE were not accepted, without a clear word"

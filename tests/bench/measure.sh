@@ -52,6 +52,16 @@ start_sink() {
 	lx_wait 10 grep -qi ":$(printf %04X "$LX_TRAP_PORT") " /proc/net/udp || give_up "the sink does not listen: $(cat "$LX_DIR/sink.log")"
 }
 
+# The parent, its children, and the hypervisor process's workers.
+lauxend_pids() {
+	local pid todo=("$LX_LAUXEND")
+	while [ ${#todo[@]} -gt 0 ]; do
+		pid=${todo[0]}
+		mapfile -t todo < <(printf '%s\n' "${todo[@]:1}" $(pgrep -P "$pid") | grep .)
+		echo "$pid"
+	done
+}
+
 agent_processes() { pgrep -P "$LX_LAUXEND"; }
 vms_are() { [ "$(lx_get $LX_ROOT.1.2.13.0)" = "$1" ]; }
 vms_paused() { [ "$(lx_get $LX_ROOT.1.2.14.0)" = "$1" ]; }
@@ -76,20 +86,23 @@ start_host() {
 	lx_wait 60 vms_are "$vms" || give_up "not all of the $vms VMs are seen"
 }
 
-# kill_role ROLE: kill -9 of a child of lauxend, of the parent, of snmpd, or of all at once ("all"). Then
-# what does not come back by itself is started again.
+# Of what there is to kill: a child of lauxend, the parent, snmpd, or lauxend with all its processes.
+role_pids() {
+	case $1 in
+	snmpd) echo "$LX_SNMPD" ;;
+	parent) echo "$LX_LAUXEND" ;;
+	all) echo "$LX_LAUXEND" && agent_processes ;;
+	*) lx_child "$1" ;;
+	esac
+}
+# kill_role ROLE: kill -9; KILLED_US is when. False where it is on its way back from the last time.
+# What does not come back by itself is started again.
 kill_role() {
 	local pids
-	case $1 in
-	snmpd) pids=$LX_SNMPD ;;
-	parent) pids=$LX_LAUXEND ;;
-	all) pids="$LX_LAUXEND $(agent_processes | tr '\n' ' ')" ;;
-	*) pids=$(lx_child "$1") ;;
-	esac
-	[ -n "$pids" ] || return 1
+	mapfile -t pids < <(role_pids "$1")
+	[ ${#pids[@]} -gt 0 ] || return 1
 	KILLED_US=$(now_us)
-	# shellcheck disable=SC2086 # a list
-	kill_hard $pids || return 1
+	kill_hard "${pids[@]}" || return 1
 	case $1 in
 	snmpd) lx_snmpd ;;
 	parent | all) LX_START_SECONDS=60 lx_lauxend -v ;;

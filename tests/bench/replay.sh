@@ -21,7 +21,8 @@ replay_run() {
 	lx_wait 20 waiting_none && lx_wait 20 quiet "$SUNK"
 	kill_hard "$LX_SNMPD"
 	seq -f 'pause vm%04.0f' 1 "$events" | "$BENCH/steer" "$LX_SIM" 5 >/dev/null || give_up "simxen pauses no VM"
-	sleep 2
+	all_seen() { [ "$(grep -c 'engine: VM .* is paused, was ' "$LX_DIR/lauxend.log")" = "$events" ]; }
+	lx_wait 20 all_seen || give_up "the agent has not seen that all $events VMs are paused"
 	[ -z "$(heard_changes $PAUSED 1 "$events")" ] || give_up "an event was heard while snmpd was dead"
 	lx_snmpd
 	waited=$SECONDS

@@ -2,16 +2,6 @@
 # shellcheck disable=SC2034 # LX_AGENT_CONF and LX_HV_CONF are for lx_config
 # Memory and CPU of lauxend's processes. Sourced by bench.sh.
 
-# The parent, its children, and the hypervisor process's workers.
-lauxend_pids() {
-	local pid todo=("$LX_LAUXEND")
-	while [ ${#todo[@]} -gt 0 ]; do
-		pid=${todo[0]}
-		mapfile -t todo < <(printf '%s\n' "${todo[@]:1}" $(pgrep -P "$pid") | grep .)
-		echo "$pid"
-	done
-}
-
 # measure_pss VMS NAME
 measure_pss() {
 	local pid kib total=0 each=

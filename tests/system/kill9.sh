@@ -20,5 +20,6 @@ judged() { # TEXT COUNT
 judged "no VM was touched that nobody asked for" "$KILL9_TOUCHED"
 judged "no accepted request was lost" "$KILL9_LOST"
 judged "none was done twice" "$KILL9_TWICE"
+check_is "no process outlived its parent" "$KILL9_LEFT" 0
 check "requests were carried out all the time" test "$KILL9_ENDED" -gt 100
 lx_done

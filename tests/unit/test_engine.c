@@ -239,8 +239,12 @@ setup(void **state)
 	world->now = (struct instant){1000000, 1700000000000};
 	world->content =
 	    (struct store_content){.journal = 7, .next_sequence = 1, .next_request = 1};
-	world->config = (struct config){
-	    .action_ms = 60000, .shutdown_ms = 30000, .vms = world->vms, .vms_count = 2};
+	world->config = (struct config){.action_ms = 60000,
+					.shutdown_ms = 30000,
+					.interval_ms = 1000,
+					.silence_ms = 3000,
+					.vms = world->vms,
+					.vms_count = 2};
 	TEXT_SET(world->vms[0].name, "www");
 	memcpy(world->vms[0].uuid, uuid_www, UUID_SIZE);
 	TEXT_SET(world->vms[0].group, "front");
@@ -589,25 +593,6 @@ test_a_domain_set_aside_is_not_the_vm(void **state)
 	assert_null(the(world, EFFECT_ACTION));
 }
 
-/* xl's own rename-restart: the dead domain keeps its UUID in the hypervisor's list. */
-static void
-test_what_xl_preserves_is_past(void **state)
-{
-	struct world *world = *state;
-
-	tell_usual(world);
-	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_SUSPEND);
-	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
-	tell_figures(world, 4, "www", uuid_www);
-	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
-	assert_int_equal(row_of(world, "www")->domid, 4);
-	tell_gone(world, 4);
-	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
-	tell_figures(world, 3, "www-20261122T1011Z", uuid_www);
-	assert_int_equal(row_of(world, "www")->domid, -1);
-	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
-}
-
 /* Its helper was killed, and the old domain is gone: the start is still owed. */
 static void
 test_a_replacement_cut_off_is_made_up_for(void **state)
@@ -714,29 +699,53 @@ test_saved_and_restored(void **state)
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
 }
 
-/* The saved state is still there. */
+/* The outcome of an action comes before the list that shows what it did. */
 static void
-test_a_restore_that_failed_leaves_it_suspended(void **state)
+test_outcomes_before_their_facts(void **state)
 {
 	struct world *world = *state;
-	struct fact_domain half = {.flags = DOMAIN_PAUSED};
+	struct outcome started = {.id = 2, .journal = 7, .state = REQUEST_SUCCEEDED, .domid = 5};
 
 	tell_usual(world);
 	hold(world, 1, "", VERB_SAVE, "www");
 	tell(world, MSG_RELEASE, 1, NULL, 0);
-	tell_gone(world, 3);
 	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
-	memcpy(half.uuid, uuid_www, UUID_SIZE);
-	for (uint32_t i = 0; i < 2; i++) {
-		hold(world, 2 + i, "", VERB_RESTORE, "www");
-		tell(world, MSG_RELEASE, 2 + i, NULL, 0);
-		half.domid = 4 + i;
-		tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
-		tell_gone(world, 4 + i);
-		assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
-		outcome(world, MSG_OUTCOME, 2 + i, i ? REQUEST_FAILED : REQUEST_UNDECIDED, "no");
-		assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
-	}
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_domain(world, 3, uuid_www, DOMAIN_RUNNING, 0); /* a look that began before */
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDING);
+	tell_gone(world, 3);
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	tell(world, MSG_OUTCOME, 0, &started, sizeof(started));
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	hold(world, 3, "", VERB_SHUTDOWN, "www"); /* waits for the domain that it is for */
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	tell_domain(world, 5, uuid_www, DOMAIN_RUNNING, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.domid, 5);
+	outcome(world, MSG_OUTCOME, 3, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTTING_DOWN);
+	tell_gone(world, 5);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
+/* A domain that was started and is gone before it was ever listed is not waited for without end. */
+static void
+test_a_domain_that_never_shows(void **state)
+{
+	struct world *world = *state;
+	struct outcome started = {.id = 1, .journal = 7, .state = REQUEST_SUCCEEDED, .domid = 5};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell(world, MSG_OUTCOME, 0, &started, sizeof(started));
+	assert_int_equal(row_of(world, "db")->state, VM_PREPARING);
+	assert_true(engine_deadline(world->engine) <= world->now.mono_ms + 5000);
+	later(world, 5000);
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
 }
 
 static void
@@ -1211,12 +1220,12 @@ test_a_clock_set_back_joins_nothing(void **state)
 	struct world *world = *state;
 
 	tell_usual(world);
-	hold(world, 1, "", VERB_REBOOT, "www");
+	hold(world, 1, "", VERB_PAUSE, "www");
 	tell(world, MSG_RELEASE, 1, NULL, 0);
 	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
 	later(world, 60000);
 	world->now.wall_ms -= 3600 * 1000;
-	hold(world, 2, "", VERB_REBOOT, "www");
+	hold(world, 2, "", VERB_PAUSE, "www");
 	tell(world, MSG_RELEASE, 2, NULL, 0);
 	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
 }
@@ -1294,6 +1303,176 @@ test_an_id_that_the_agent_makes_is_free(void **state)
 }
 
 static void
+test_pairs_outlive_the_engine(void **state)
+{
+	struct world *world = *state;
+	struct mib_event events[2] = {
+	    {.sequence = 1, .type = EVENT_HYPERVISOR_LOST},
+	    {.sequence = 2, .type = EVENT_FIGURES_LOST},
+	};
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	world->content.events = events;
+	world->content.events_count = 2;
+	world->content.next_sequence = 3;
+	begin_again(world);
+	assert_false(engine_is_whole(world->engine)); /* it has not looked yet */
+	tell_sample(world, SAMPLE_STATES, false);
+	tell_sample(world, SAMPLE_FIGURES, false);
+	assert_null(event_of(world, EVENT_HYPERVISOR_LOST)); /* told already */
+	assert_null(event_of(world, EVENT_FIGURES_LOST));
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_RESTORED));
+	assert_non_null(event_of(world, EVENT_FIGURES_RESTORED));
+	assert_non_null(event_of(world, EVENT_VM_RECOVERED));
+}
+
+static void
+test_the_same_domid_after_a_boot_of_the_host(void **state)
+{
+	struct world *world = *state;
+	struct fact_figures fact = {.domid = 3, .on_crash = ON_RESTART};
+
+	tell_usual(world);
+	begin_again(world);
+	world->now.wall_ms += 3600 * 1000;
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	fact.start_wall_ms = world->now.wall_ms - 60000;
+	memcpy(fact.uuid, uuid_www, UUID_SIZE);
+	TEXT_SET(fact.name, "www");
+	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
+	assert_int_equal(row_of(world, "www")->start_time, fact.start_wall_ms);
+	assert_int_equal(row_of(world, "www")->discontinuity, fact.start_wall_ms);
+}
+
+static void
+test_a_hypervisor_process_that_says_nothing_is_no_answer(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	for (int i = 0; i < 5; i++) {
+		later(world, 1000);
+		tell_sample(world, SAMPLE_STATES, true);
+	}
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	forget_effects(world);
+	for (int i = 0; i < 20; i++)
+		later(world, 1000);
+	assert_int_equal(row_of(world, "www")->state, VM_UNKNOWN);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_LOST));
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_non_null(event_of(world, EVENT_HYPERVISOR_RESTORED));
+}
+
+static void
+test_a_restore_that_fails_leaves_it_suspended(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_SUSPEND);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	outcome(world, MSG_OUTCOME, 2, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+	assert_string_equal(row_of(world, "www")->change_reason, "request restore failed");
+	later(world, 20000);
+	hold(world, 3, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	begin_again(world); /* while it is tried */
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	outcome(world, MSG_OUTCOME, 3, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+}
+
+static void
+test_a_start_that_fails_says_so(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_START, "db");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_int_equal(row_of(world, "db")->state, VM_PREPARING);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
+	assert_string_equal(row_of(world, "db")->change_reason, "request start failed");
+}
+
+static void
+test_a_crashed_vm_that_does_not_start_crashed_once(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	later(world, 61000);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_gone(world, 3); /* cleared away; the start of the new one fails */
+	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_FAILED, "no");
+	assert_int_equal(row_of(world, "www")->state, VM_CRASHED);
+	forget_effects(world);
+	hold(world, 1, "", VERB_START, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_FAILED, "no memory");
+	assert_int_equal(row_of(world, "www")->state, VM_CRASHED);
+	assert_null(event_of(world, EVENT_VM_CRASHED));
+	assert_int_equal(row_of(world, "www")->crashes, 1);
+}
+
+static void
+test_an_end_that_did_not_get_into_the_journal_is_told(void **state)
+{
+	struct world *world = *state;
+	struct mib_event events[2] = {{.sequence = 1, .time = world->now.wall_ms - 60000}};
+	const struct mib_event *event;
+	int64_t ended;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	ended = request_row(world, "noc-1")->ended;
+	engine_free(world->engine); /* the engine is killed between two writes */
+	world->now.wall_ms += 5000;
+	world->content.requests = world->kept_requests;
+	world->content.requests_count = world->kept_requests_count;
+	world->content.events = events;
+	world->content.events_count = 1;
+	world->content.next_sequence = 2;
+	forget_effects(world);
+	world->engine = engine_new(&world->content, world->now);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	event = event_of(world, EVENT_REQUEST_FINISHED);
+	assert_non_null(event);
+	assert_string_equal(event->request, "noc-1");
+	assert_int_equal(event->time, ended);
+	events[1] = *event; /* this time it did */
+	world->content.events_count = 2;
+	world->content.next_sequence = 3;
+	engine_free(world->engine);
+	forget_effects(world);
+	world->engine = engine_new(&world->content, world->now);
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_null(event_of(world, EVENT_REQUEST_FINISHED));
+}
+
+static void
 test_malformed_messages_change_nothing(void **state)
 {
 	struct world *world = *state;
@@ -1303,6 +1482,50 @@ test_malformed_messages_change_nothing(void **state)
 	for (int type = 0; type < 80; type++)
 		tell(world, type, 0xffffffff, rubbish, sizeof(rubbish));
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+}
+
+/* xl's own rename-restart: the dead domain keeps its UUID in the hypervisor's list. */
+static void
+test_what_xl_preserves_is_past(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_SUSPEND);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	tell_figures(world, 4, "www", uuid_www);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	assert_int_equal(row_of(world, "www")->domid, 4);
+	tell_gone(world, 4);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_figures(world, 3, "www-20261122T1011Z", uuid_www);
+	assert_int_equal(row_of(world, "www")->domid, -1);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
+/* The saved state is still there. */
+static void
+test_a_restore_that_failed_leaves_it_suspended(void **state)
+{
+	struct world *world = *state;
+	struct fact_domain half = {.flags = DOMAIN_PAUSED};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	memcpy(half.uuid, uuid_www, UUID_SIZE);
+	for (uint32_t i = 0; i < 2; i++) {
+		hold(world, 2 + i, "", VERB_RESTORE, "www");
+		tell(world, MSG_RELEASE, 2 + i, NULL, 0);
+		half.domid = 4 + i;
+		tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
+		tell_gone(world, 4 + i);
+		assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+		outcome(world, MSG_OUTCOME, 2 + i, i ? REQUEST_FAILED : REQUEST_UNDECIDED, "no");
+		assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+	}
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1323,13 +1546,15 @@ main(void)
 	    TEST(test_crash_restarts),
 	    TEST(test_on_crash_goes_with_the_action),
 	    TEST(test_a_domain_set_aside_is_not_the_vm),
-	    TEST(test_what_xl_preserves_is_past),
 	    TEST(test_a_replacement_cut_off_is_made_up_for),
 	    TEST(test_a_replacement_that_failed_is_not_owed),
 	    TEST(test_quick_deaths_wait_longer),
 	    TEST(test_poweroff_is_respected),
 	    TEST(test_saved_and_restored),
 	    TEST(test_a_restore_that_failed_leaves_it_suspended),
+	    TEST(test_what_xl_preserves_is_past),
+	    TEST(test_outcomes_before_their_facts),
+	    TEST(test_a_domain_that_never_shows),
 	    TEST(test_a_monitored_domain_is_left_alone),
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),
@@ -1359,6 +1584,13 @@ main(void)
 	    TEST(test_a_request_follows_its_vm_to_another_uuid),
 	    TEST(test_a_request_whose_vm_is_no_more_ends),
 	    TEST(test_an_id_that_the_agent_makes_is_free),
+	    TEST(test_pairs_outlive_the_engine),
+	    TEST(test_the_same_domid_after_a_boot_of_the_host),
+	    TEST(test_a_hypervisor_process_that_says_nothing_is_no_answer),
+	    TEST(test_a_restore_that_fails_leaves_it_suspended),
+	    TEST(test_a_start_that_fails_says_so),
+	    TEST(test_a_crashed_vm_that_does_not_start_crashed_once),
+	    TEST(test_an_end_that_did_not_get_into_the_journal_is_told),
 	    TEST(test_malformed_messages_change_nothing),
 	};
 

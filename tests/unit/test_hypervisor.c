@@ -18,6 +18,7 @@
 
 #include "base/channel.h"
 #include "base/process.h"
+#include "hypervisor/verbs.h"
 #include "fake_hv.h"
 
 #define VMS 40 /* configured: vm0 ... */
@@ -920,6 +921,24 @@ main_of_child(void)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Else whoever has the engine could have one VM restored from another's memory. */
+static void
+uuid_of_another(void **state)
+{
+	struct config_vm vms[2] = {{.name = "www"}, {.name = "db", .uuid = {2}}};
+	struct config config = {.vms = vms, .vms_count = 2};
+	struct action action = {.verb = VERB_RESTORE, .name = "www", .uuid = {2}};
+	char error[TEXT_SIZE];
+
+	(void)state;
+	assert_false(action_check(&config, &action, error));
+	assert_non_null(strstr(error, "of db"));
+	action.uuid[0] = 3;
+	assert_true(action_check(&config, &action, error));
+	action = (struct action){.verb = VERB_RESTORE, .name = "db", .uuid = {2}};
+	assert_true(action_check(&config, &action, error));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -930,7 +949,7 @@ main(int argc, char **argv)
 	    TEST(refused), TEST(deadline), TEST(helper_dies), TEST(one_a_vm), TEST(cancelled),
 	    TEST(sequences), TEST(the_dead), TEST(burials), TEST(new_engine), TEST(killed_process),
 	    TEST(killed_all), TEST(ended_process), TEST(adopted_deadline), TEST(person),
-	    TEST(reloads), TEST(thousand),
+	    TEST(reloads), TEST(thousand), cmocka_unit_test(uuid_of_another),
 	};
 	/* clang-format on */
 
