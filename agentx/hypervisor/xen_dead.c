@@ -52,7 +52,7 @@ static bool
 set_handle(struct hv *hv, uint32_t domid, const libxl_uuid *uuid)
 {
 	xc_interface *xc = xc_interface_open(&hv->logger.vtable, &hv->logger.vtable, 0);
-	xen_domain_handle_t handle;
+	xen_domain_handle_t handle = {0};
 	int r = -1;
 
 	memcpy(handle, uuid->uuid, UUID_SIZE);
