@@ -20,7 +20,7 @@ BUILD = build/out
 endif
 
 PKGS = libevent sqlite3 libconfuse jansson
-PKGS_XEN = xenlight xlutil xentoollog xenstore
+PKGS_XEN = xenlight xencontrol xlutil xentoollog xenstore
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 XEN_LIBS := $(shell pkg-config --libs $(PKGS_XEN) 2>/dev/null)
@@ -139,7 +139,7 @@ install: all
 	cp -R INSTALL README.md conf/snmpd.conf conf/snmpd-users.conf conf/snmptrapd.conf conf/examples \
 		$(DESTDIR)$(PREFIX)/share/doc/lauxen
 	[ -e $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf ] || \
-		install -D -m 644 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
+		install -D -m 640 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
 
 clean:
 	rm -rf build

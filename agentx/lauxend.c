@@ -2,6 +2,7 @@
  * lauxend: options, and who is to be called. The agent itself is the parent (parent/parent.h) and
  * its three children; see lauxend(8).
  */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,7 +128,10 @@ check_file(const char *file, bool print)
 	else
 		printf("%s: good, with %zu VMs\n", config->file, config->vms_count);
 	config_free(config);
-	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_SUCCESS;
+	fprintf(stderr, "lauxend: it cannot be printed: %s\n", strerror(errno));
+	return EXIT_FAILURE;
 }
 
 static int
@@ -161,12 +165,11 @@ main(int argc, char **argv)
 		fputs(arguments.help ? help : "lauxend " VERSION "\n", stdout);
 		return EXIT_SUCCESS;
 	}
-	options = (struct options){.file = config_path(arguments.file),
-				   .foreground = arguments.foreground,
-				   .verbose = arguments.verbose};
+	options =
+	    (struct options){.foreground = arguments.foreground, .verbose = arguments.verbose};
 	if (arguments.check)
-		return check_file(options.file, arguments.verbose > 0);
+		return check_file(arguments.file, arguments.verbose > 0);
 	if (arguments.child)
 		return run_child(arguments.child, &options);
-	return parent_main(&options, arguments.user);
+	return parent_main(&options, config_path(arguments.file), arguments.user);
 }

@@ -123,7 +123,7 @@ if [ -n "${KEEP:-}" ]; then
 		    $LX_BUILD/simxen ctl -s $LX_SIM --help
 		    tail -f $LX_TRAPS $LX_DIR/lauxend.log
 		End it:
-		    kill ${LX_PIDS[*]}; rm -r $LX_DIR
+		    kill ${LX_PIDS[*]}; sleep 2; rm -r $LX_DIR
 	END
 	exit 0
 fi

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.." || exit 2
 
 mapfile -t sources < <(git ls-files 'agentx/*.c' 'mib/*.c' 'tools/*.c' 'tests/*.c')
 mapfile -t headers < <(git ls-files 'agentx/*.h' 'mib/*.h' 'tools/*.h' 'tests/*.h')
-mapfile -t scripts < <(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh$' | grep -v '^debian/')
+mapfile -t scripts < <(git ls-files -z | xargs -0 awk 'FNR == 1 && /^#!.*\/(env )?(ba)?sh/ { print FILENAME } FNR > 1 { nextfile }' | grep -v '^debian/')
 mapfile -t manuals < <(git ls-files '*.[158]')
 
 flags=(-std=gnu17 -D_GNU_SOURCE '-DVERSION="lint"' -I. -Iagentx)

@@ -236,6 +236,35 @@ channel_write(int fd, short what, void *arg)
 	}
 }
 
+/* The first descriptor that came, or -1; the room rounds up to two, and a hostile peer fills it. */
+static int
+channel_take_fd(struct msghdr *header)
+{
+	const struct cmsghdr *rights = CMSG_FIRSTHDR(header);
+	size_t count;
+	int first = -1, fd;
+
+	if (!rights || rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS)
+		return -1;
+	count = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&fd, CMSG_DATA(rights) + i * sizeof(int), sizeof(int));
+		if (i == 0)
+			first = fd;
+		else
+			close(fd);
+	}
+	return first;
+}
+
+static void
+channel_greet(struct channel *channel, int fd)
+{
+	channel->greeted = true;
+	if (fd >= 0)
+		close(fd);
+}
+
 /* One message: 1 handled, 0 nothing there, -1 the peer is gone (and the channel detached). */
 static int
 channel_receive(struct channel *channel)
@@ -250,9 +279,8 @@ channel_receive(struct channel *channel)
 				.msg_iovlen = 1,
 				.msg_control = control.room,
 				.msg_controllen = sizeof(control.room)};
-	struct cmsghdr *rights;
 	ssize_t length;
-	int fd = -1;
+	int fd;
 
 	length = recvmsg(channel->fd, &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (length < 0 && (errno == EAGAIN || errno == EINTR))
@@ -261,9 +289,7 @@ channel_receive(struct channel *channel)
 		channel_close(channel, "the peer is gone");
 		return -1;
 	}
-	rights = CMSG_FIRSTHDR(&header);
-	if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS)
-		memcpy(&fd, CMSG_DATA(rights), sizeof(int));
+	fd = channel_take_fd(&header);
 	if ((size_t)length < MESSAGE_HEAD || (size_t)length != MESSAGE_HEAD + message.size ||
 	    (!channel->greeted &&
 	     (message.type != MSG_HELLO || message.detail != MESSAGES_VERSION))) {
@@ -273,7 +299,7 @@ channel_receive(struct channel *channel)
 		return -1;
 	}
 	if (message.type == MSG_HELLO)
-		channel->greeted = true;
+		channel_greet(channel, fd);
 	else
 		channel->handlers->received(channel->arg, &message, fd);
 	return channel->fd < 0 ? -1 : 1;

@@ -27,7 +27,7 @@ enum message_type {
 
 	/* parent -> child */
 	MSG_PEER = 10,	    /* detail: enum role of the peer; with its descriptor */
-	MSG_RELOAD,	    /* the file was checked: read it again */
+	MSG_RELOAD,	    /* a new configuration: with the descriptor of the checked text */
 	MSG_RELOAD_REFUSED, /* body: the first error, text */
 	MSG_RESTARTS,	    /* body: struct restarts */
 
@@ -172,9 +172,13 @@ struct fact_sample {
 	char error[TEXT_SIZE];
 };
 
-enum action_extra {		       /* actions that no manager asks for; beside enum verb */
-		    ACTION_REAP = 100, /* destroy a domain that is shut down, and only such a one */
-		    ACTION_REPLACE = 101, /* reap, then start again */
+/* Actions that no manager asks for; beside enum verb. number: enum on_action, what the VM's file
+ * says to its death. */
+enum action_extra {
+	ACTION_REAP = 100,    /* destroy a domain that is shut down, and only such a one */
+	ACTION_REPLACE = 101, /* reap or set aside, then start again */
+	STEP_DUMP = 102,      /* their steps; no actions of their own */
+	STEP_SET_ASIDE = 103,
 };
 
 struct action {
@@ -184,7 +188,7 @@ struct action {
 	uint32_t domid;	  /* the domain that is meant; 0: none must live under this name */
 	uint8_t uuid[UUID_SIZE];
 	char name[VM_NAME_SIZE];
-	uint32_t number;      /* MiB for memory */
+	uint32_t number;      /* MiB for memory; enum on_action for reap, replace */
 	uint32_t deadline_ms; /* the helper is killed then */
 };
 

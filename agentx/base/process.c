@@ -1,5 +1,7 @@
 #include "base/process.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +20,16 @@ static struct {
 } process;
 
 static void
+process_reload(int fd)
+{
+	if (fd < 0)
+		log_error("a new configuration did not arrive; the old one stays");
+	else if (process.handlers->reload(process.arg, fd) &&
+		 dup3(fd, PROCESS_CONFIG_FD, O_CLOEXEC) < 0)
+		log_error("the new configuration cannot be kept: %s", strerror(errno));
+}
+
+static void
 process_received(void *arg, const struct message *message, int fd)
 {
 	const struct process_handlers *handlers = process.handlers;
@@ -30,7 +42,7 @@ process_received(void *arg, const struct message *message, int fd)
 			handlers->peer(process.arg, message->detail, fd);
 		return;
 	case MSG_RELOAD:
-		handlers->reload(process.arg);
+		process_reload(fd);
 		break;
 	case MSG_RELOAD_REFUSED:
 		if (handlers->reload_refused && memchr(text, 0, message->size))
@@ -85,6 +97,7 @@ process_init(enum role role, const struct options *options, const struct process
 	}
 	process.control = channel_new(process.base, "control", &control, NULL);
 	channel_attach(process.control, PROCESS_CONTROL_FD);
+	fcntl(PROCESS_CONFIG_FD, F_SETFD, FD_CLOEXEC);
 	return process.base;
 }
 

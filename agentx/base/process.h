@@ -1,9 +1,10 @@
 /*
- * What the three children have in common: the loop, the channel to the parent on descriptor 3,
- * signals, peers that come (again) by the parent, a clean end.
+ * What the three children have in common: the loop, the channel to the parent, the configuration
+ * from it, signals, peers that come (again) by the parent, a clean end.
  *
- * lauxend starts them as `lauxend --child ROLE -f FILE [-d] [-v]`, with PROCESS_CONTROL_FD as one
- * end of a SOCK_SEQPACKET pair. A child ends when the parent is gone or sends SIGTERM.
+ * lauxend starts them as `lauxend --child ROLE [-d] [-v]`, with PROCESS_CONTROL_FD as one end of a
+ * SOCK_SEQPACKET pair, and PROCESS_CONFIG_FD as the text of the configuration that was checked (for
+ * config_load_checked()). A child ends when the parent is gone or sends SIGTERM.
  */
 #ifndef BASE_PROCESS_H
 #define BASE_PROCESS_H
@@ -13,20 +14,21 @@
 #include "base/messages.h"
 
 #define PROCESS_CONTROL_FD 3
+#define PROCESS_CONFIG_FD 4 /* what the process works with; after a reload the new one */
 
 struct event_base;
 
 /* How the program was called; handed down to every child. */
 struct options {
-	const char *file; /* absolute path of the configuration */
-	bool foreground;  /* log to stderr */
+	bool foreground; /* log to stderr */
 	int verbose;
 };
 
 struct process_handlers {
 	/* A peer's channel: fd is the handler's. Comes again when that peer was restarted. */
 	void (*peer)(void *arg, enum role role, int fd);
-	void (*reload)(void *arg);
+	/* fd is of a new configuration, and not the handler's. False: it cannot be used. */
+	bool (*reload)(void *arg, int fd);
 	void (*reload_refused)(void *arg, const char *error);	      /* may be NULL */
 	void (*restarts)(void *arg, const struct restarts *restarts); /* may be NULL */
 	void (*stop)(void *arg); /* the loop is about to end; may be NULL */

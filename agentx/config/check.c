@@ -57,7 +57,7 @@ check_name(struct config *config, struct errors *errors)
 			   host);
 }
 
-/* All processes must see the same UUID, whatever user they run as. */
+/* A UUID of our own for a VM whose file has another would make two VMs of one. */
 static void
 report_unreadable(const struct config_vm *vm, struct errors *errors)
 {

@@ -61,17 +61,19 @@ config_path(const char *file)
 	return mem_string(whole);
 }
 
-struct config *
-config_load(const char *file, void (*report)(void *arg, const char *error), void *arg)
+/* fd: of a text that was checked; -1: file is read and checked. Takes over file. */
+static struct config *
+load(char *file, int fd, void (*report)(void *arg, const char *error), void *arg)
 {
 	struct config *config = mem_alloc(sizeof(*config));
 	struct errors errors = {0};
 	struct text text;
 
-	config->file = config_path(file);
-	if (text_read(&text, config->file, &errors)) {
+	config->file = file;
+	if (text_read(&text, file, fd, &errors)) {
 		parse_text(config, &text, &errors);
-		check_config(config, &errors);
+		if (fd < 0)
+			check_config(config, &errors);
 	}
 	text_dispose(&text);
 	errors_report(&errors, config->file, report, arg);
@@ -81,6 +83,18 @@ config_load(const char *file, void (*report)(void *arg, const char *error), void
 	}
 	errors_dispose(&errors);
 	return config;
+}
+
+struct config *
+config_load(const char *file, void (*report)(void *arg, const char *error), void *arg)
+{
+	return load(config_path(file), -1, report, arg);
+}
+
+struct config *
+config_load_checked(int fd, void (*report)(void *arg, const char *error), void *arg)
+{
+	return load(mem_string("the checked configuration"), fd, report, arg);
 }
 
 static void

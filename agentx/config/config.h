@@ -1,6 +1,7 @@
 /*
- * The configuration: lauxen.conf(5), read by libconfuse. Each process reads it for itself; a file
- * with any error changes nothing.
+ * The configuration: lauxen.conf(5), read by libconfuse. One process checks the file and prints it
+ * back; all others read that text, so that they all have the same. A file with any error changes
+ * nothing.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -25,7 +26,7 @@ struct config_vm {
 };
 
 struct config {
-	char *file; /* absolute path that it was read from */
+	char *file; /* absolute path that it was read from, or words in its place */
 
 	/* agent */
 	char name[VM_NAME_SIZE]; /* of this host: as configured, else the system's host name */
@@ -57,12 +58,20 @@ struct config {
  */
 struct config *config_load(const char *file, void (*report)(void *arg, const char *error),
 			   void *arg);
+
+/*
+ * Reads what config_print() wrote from fd, from its beginning and whatever its offset. Nothing but
+ * that is looked at: no VM's file, no host name; that they were good is the checker's word. Errors
+ * as above.
+ */
+struct config *config_load_checked(int fd, void (*report)(void *arg, const char *error), void *arg);
 void config_free(struct config *config);
 
-/* The file's absolute path, as processes hand it on; to be freed. */
+/* The file's absolute path; to be freed. */
 char *config_path(const char *file);
 
-/* Prints it back, all defaults included, in a form that config_load() reads to the same. */
+/* Prints it back, with all defaults, absolute paths and the UUIDs that were found, in a form that
+ * both loaders read to the same. */
 void config_print(const struct config *config, FILE *to);
 
 /* By name or by UUID (text); NULL: no such VM. */

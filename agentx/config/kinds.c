@@ -37,7 +37,16 @@ path_resolve(const char *config_file, const char *path)
 	return resolved;
 }
 
-/* Texts are printed back as they are, in double quotes. */
+static bool
+has_control(const char *text)
+{
+	while (*text && ((unsigned char)*text >= ' ' || *text == '\t') && *text != 0x7f)
+		text++;
+	return *text != '\0';
+}
+
+/* Texts are printed back as they are, in double quotes. What may not stand in the file's own text
+ * comes into a path by the names of directories. */
 static bool
 text_check(const struct place *place, const struct key *key, const char *value)
 {
@@ -45,6 +54,10 @@ text_check(const struct place *place, const struct key *key, const char *value)
 		return FAULT("%s is empty; give it a value or leave the line out", key->name);
 	if (strpbrk(value, "\"\\"))
 		return FAULT("%s has a quote in it; leave it out", key->name);
+	if (strstr(value, "${") || has_control(value))
+		return FAULT("%s is in a directory with ${ or a control character in its name; "
+			     "use another",
+			     key->name);
 	if (strlen(value) > key->max)
 		return FAULT("%s has %zu octets; at most %" PRIu32 " are allowed", key->name,
 			     strlen(value), key->max);

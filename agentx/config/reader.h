@@ -38,8 +38,9 @@ struct text {
 	size_t sections;
 };
 
-/* Reads and scans file; false: errors say why it is of no use to the parser. */
-bool text_read(struct text *text, const char *file, struct errors *errors);
+/* Reads and scans file, or what fd is of where it is not -1; false: errors say why it is of no use
+ * to the parser. */
+bool text_read(struct text *text, const char *file, int fd, struct errors *errors);
 void text_dispose(struct text *text);
 
 /* Blanks the statement or section that begins with word in this line; false: it is not there. */

@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "config/reader.h"
 
-#define TEXT_MAX (4 * 1024 * 1024)
+#define TEXT_MAX (8 * 1024 * 1024) /* over what config_print() makes of the most VMs */
 #define WORD_ENDS " \t\r\n#\"'={}()+,*"
 
 struct scan {
@@ -44,11 +44,12 @@ report_unreadable(struct errors *errors, int error)
 		errors_add(errors, 0, "it cannot be read: %s", strerror(error));
 }
 
-/* The descriptor of a regular file of a size that is no mistake, or -1. */
+/* A new descriptor of a regular file of a size that is no mistake, or -1. */
 static int
-text_open(const char *file, size_t *size, struct errors *errors)
+text_open(const char *file, int of, size_t *size, struct errors *errors)
 {
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd =
+	    of < 0 ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : fcntl(of, F_DUPFD_CLOEXEC, 0);
 	struct stat status;
 
 	if (fd < 0 || fstat(fd, &status) < 0) {
@@ -68,17 +69,17 @@ text_open(const char *file, size_t *size, struct errors *errors)
 }
 
 static bool
-text_load(struct text *text, const char *file, struct errors *errors)
+text_load(struct text *text, const char *file, int of, struct errors *errors)
 {
 	size_t size = 0;
-	int fd = text_open(file, &size, errors);
+	int fd = text_open(file, of, &size, errors);
 	ssize_t r = 1;
 
 	if (fd < 0)
 		return false;
 	text->data = mem_alloc(size + 1);
 	while (text->size < size && r > 0) {
-		r = read(fd, text->data + text->size, size - text->size);
+		r = pread(fd, text->data + text->size, size - text->size, (off_t)text->size);
 		if (r > 0)
 			text->size += (size_t)r;
 	}
@@ -251,10 +252,10 @@ text_scan(struct text *text, struct errors *errors)
 }
 
 bool
-text_read(struct text *text, const char *file, struct errors *errors)
+text_read(struct text *text, const char *file, int fd, struct errors *errors)
 {
 	*text = (struct text){0};
-	return text_load(text, file, errors) && text_scan(text, errors);
+	return text_load(text, file, fd, errors) && text_scan(text, errors);
 }
 
 void

@@ -32,8 +32,8 @@ static bool
 death_is_ours(const struct engine *engine, const struct vm *vm)
 {
 	return engine->states_ok && vm->domain && (vm->domain->state.flags & DOMAIN_SHUTDOWN) &&
-	       !vm->reaped && !vm->action && vm_owner(engine, vm) == OWNER_LAUXEND &&
-	       vm->domain->named;
+	       !vm->reaped && !vm->action && !vm_is_foreseen(engine, vm) &&
+	       vm_owner(engine, vm) == OWNER_LAUXEND && vm->domain->named;
 }
 
 /* A reboot is wanted; only deaths that nobody asked for are held back. */
@@ -78,11 +78,25 @@ death_bury(struct engine *engine, struct vm *vm, uint32_t verb, enum on_action p
 	request_internal(engine, vm, verb, policy);
 }
 
+/* The dead domain is gone, and what was to start the VM again was cut off. */
+static void
+death_make_up(struct engine *engine, struct vm *vm)
+{
+	if (vm->domain || !vm->config)
+		vm->owed = false;
+	else if (engine->states_ok && !vm->action && vm->bury_at_ms <= engine->now.mono_ms) {
+		vm->bury_at_ms = 0;
+		request_internal(engine, vm, ACTION_REPLACE, ON_RESTART);
+	}
+}
+
 void
 death_settle(struct engine *engine, struct vm *vm)
 {
 	enum on_action policy;
 
+	if (vm->owed)
+		death_make_up(engine, vm);
 	if (!death_is_ours(engine, vm))
 		return;
 	policy = death_policy(vm->domain);
@@ -106,14 +120,18 @@ death_settle(struct engine *engine, struct vm *vm)
 }
 
 void
-death_failed(struct engine *engine, struct vm *vm)
+death_failed(struct engine *engine, struct vm *vm, bool cut_off)
 {
 	vm->reaped = false;
+	vm->owed = cut_off && vm->verb == ACTION_REPLACE;
 	vm->bury_at_ms = engine->now.mono_ms + RETRY_MS;
 }
 
 int64_t
-death_deadline(const struct vm *vm)
+death_deadline(const struct engine *engine, const struct vm *vm)
 {
-	return vm->bury_at_ms > 0 && vm->domain && !vm->action ? vm->bury_at_ms : INT64_MAX;
+	bool waits =
+	    vm->owed ? !vm->domain && !vm->action && engine->states_ok : death_is_ours(engine, vm);
+
+	return vm->bury_at_ms > 0 && waits ? vm->bury_at_ms : INT64_MAX;
 }

@@ -1,5 +1,6 @@
 #include "engine/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -7,6 +8,8 @@
 #include "base/uuid.h"
 
 #define CPU_SPAN_US 200000 /* a share of a CPU over less is noise */
+#define START_NOISE_MS 100 /* starts that differ by less are the same */
+#define START_OTHER_MS 10000
 
 struct domain *
 domain_find(const struct engine *engine, uint32_t domid)
@@ -25,11 +28,15 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	if (vm->domain == domain)
 		return;
 	if (vm->domain)
-		vm->domain->vm = NULL; /* two with one UUID: the younger is the VM */
+		vm->domain->vm = NULL; /* two with one UUID */
 	vm->domain = domain;
 	domain->vm = vm;
 	vm->born_ms = engine->now.mono_ms;
-	vm->reaped = false;
+	vm->reaped = vm->owed = false;
+	vm->bury_at_ms = 0;
+	vm->await_until_ms = 0;
+	if (vm->ended_domid != domain->domid)
+		vm->ended_domid = vm->ended_verb = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)
@@ -43,6 +50,29 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->died = REASON_UNKNOWN;
 	vm_touch(engine, vm);
 	rows_put_devices(engine, vm);
+}
+
+/* Of two with one UUID that one is the VM which lives, else the younger. */
+static uint64_t
+domain_rank(const struct domain *domain)
+{
+	bool lives = !(domain->state.flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING));
+
+	return (uint64_t)lives << 32 | domain->domid;
+}
+
+/* One that is dying can stay for as long as some page of it is in use, and one that is dead for as
+ * long as xl's rename-restart preserves it, with its UUID: a VM that has had another domain since
+ * does not go back to it. */
+static bool
+domain_is_past(const struct vm *vm, const struct domain *domain)
+{
+	if (domain->state.flags & DOMAIN_DYING && vm->kept.domid != 0 &&
+	    vm->kept.domid != domain->domid)
+		return true;
+	if (domain->state.flags & DOMAIN_SHUTDOWN && vm->kept.domid > domain->domid)
+		return true;
+	return vm->domain && domain_rank(domain) < domain_rank(vm->domain);
 }
 
 /* The VM that domain is, by its UUID, else by its name, else a VM that is new to us. Without a name
@@ -76,11 +106,16 @@ domain_identify(struct engine *engine, struct domain *domain)
 				 vm->kept.name);
 		} else {
 			vm = vm_new(engine, domain->state.uuid, domain->figures.name);
-			/* What runs when we first look has not just been started. */
-			vm->kept.state = engine->figures.mono_ms ? VM_SHUTDOWN : VM_UNKNOWN;
+			/* What runs when we first look has not just been started; nor has one
+			 * just died that was dead when we saw it first (it was set aside). */
+			vm->kept.state = engine->looked && engine->figures.mono_ms &&
+						 !(domain->state.flags & DOMAIN_SHUTDOWN)
+					     ? VM_SHUTDOWN
+					     : VM_UNKNOWN;
 		}
 	}
-	domain_attach(engine, vm, domain);
+	if (!domain_is_past(vm, domain))
+		domain_attach(engine, vm, domain);
 }
 
 static void
@@ -99,6 +134,22 @@ domain_cpu(struct domain *domain)
 	domain->cpu_mono_us = state->read_mono_us;
 }
 
+/* The domain is its VM's no more. */
+static void
+domain_leave(struct engine *engine, struct domain *domain)
+{
+	struct vm *vm = domain->vm;
+
+	if (!vm)
+		return;
+	if (domain->state.flags & DOMAIN_SHUTDOWN)
+		vm->died = domain->state.reason;
+	vm->domain = NULL;
+	domain->vm = NULL;
+	vm_touch(engine, vm);
+	rows_drop_devices(engine, vm->kept.index);
+}
+
 static void
 domain_gone(struct engine *engine, uint32_t domid)
 {
@@ -106,16 +157,79 @@ domain_gone(struct engine *engine, uint32_t domid)
 
 	if (!domain)
 		return;
-	if (domain->vm) {
-		struct vm *vm = domain->vm;
-
-		if (domain->state.flags & DOMAIN_SHUTDOWN)
-			vm->died = domain->state.reason;
-		vm->domain = NULL;
-		vm_touch(engine, vm);
-		rows_drop_devices(engine, vm->kept.index);
-	}
+	domain_leave(engine, domain);
 	rowset_remove(&engine->domains, domain);
+}
+
+/* After a boot of the host a VM can have the domid that it had before: by its start it is known as
+ * another domain, whose counters began with it. A driver may work the start out anew each time. */
+static void
+domain_start(struct vm *vm, int64_t start_wall_ms)
+{
+	int64_t difference_ms = llabs(vm->kept.start_wall_ms - start_wall_ms);
+
+	if (start_wall_ms == 0 || difference_ms < START_NOISE_MS)
+		return;
+	if (difference_ms >= START_OTHER_MS)
+		vm->kept.discontinuity_wall_ms = start_wall_ms;
+	vm->kept.start_wall_ms = start_wall_ms;
+	vm->unsaved = true;
+}
+
+static void
+domain_name(struct engine *engine, struct domain *domain, const struct fact_figures *fact)
+{
+	struct vm *vm;
+
+	domain->figures = *fact;
+	domain->figures.name[VM_NAME_SIZE - 1] = 0;
+	domain->named = true;
+	if (!domain->vm)
+		domain_identify(engine, domain);
+	vm = domain->vm;
+	if (!vm)
+		return;
+	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
+		TEXT_SET(vm->kept.name, domain->figures.name);
+		vm->unsaved = true;
+	}
+	domain_start(vm, fact->start_wall_ms);
+	if (vm->kept.owner != vm_owner(engine, vm)) {
+		vm->kept.owner = vm_owner(engine, vm);
+		vm->unsaved = true;
+	}
+	vm_touch(engine, vm);
+}
+
+/* States and figures are of two workers: either may tell first of a new domain, or of another UUID.
+ */
+void
+domain_figures(struct engine *engine, const struct message *message)
+{
+	const struct fact_figures *fact = (const struct fact_figures *)message->body;
+	struct domain *domain = domain_find(engine, fact->domid);
+
+	if (message->detail == FACT_GONE)
+		rowset_remove(&engine->early, fact);
+	else if (fact->name[0] == 0)
+		return;
+	else if (domain && uuid_equal(fact->uuid, domain->state.uuid))
+		domain_name(engine, domain, fact);
+	else
+		rowset_put(&engine->early, fact);
+}
+
+static void
+domain_take_early(struct engine *engine, struct domain *domain)
+{
+	struct fact_figures key = {.domid = domain->domid};
+	struct fact_figures *fact = rowset_find(&engine->early, &key);
+
+	if (!fact)
+		return;
+	if (uuid_equal(fact->uuid, domain->state.uuid))
+		domain_name(engine, domain, fact);
+	rowset_remove(&engine->early, &key);
 }
 
 void
@@ -134,10 +248,15 @@ domain_state(struct engine *engine, const struct message *message)
 
 		rowset_put(&engine->domains, &fresh);
 		domain = domain_find(engine, fact->domid);
+	} else if (!uuid_equal(domain->state.uuid, fact->uuid)) {
+		domain_leave(engine, domain); /* set aside, under another name */
+		domain->named = false;
 	}
 	domain->state = *fact;
 	domain->seen = true;
 	domain_cpu(domain);
+	if (!domain->named)
+		domain_take_early(engine, domain);
 	if (!domain->vm)
 		domain_identify(engine, domain);
 	if (domain->vm)
@@ -149,6 +268,7 @@ domain_sweep(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->domains.count; i++)
 		((struct domain *)rowset_at(&engine->domains, i))->seen = false;
+	rowset_clear(&engine->early);
 	rowset_begin(&engine->nets);
 	rowset_begin(&engine->disks);
 	engine->sweep = engine->sweep_devices = true;
@@ -178,38 +298,6 @@ domain_end_sweep_devices(struct engine *engine)
 		rows_drop_devices(engine, vm->kept.index);
 		rows_put_devices(engine, vm);
 	}
-}
-
-void
-domain_figures(struct engine *engine, const struct message *message)
-{
-	const struct fact_figures *fact = (const struct fact_figures *)message->body;
-	struct domain *domain = domain_find(engine, fact->domid);
-	struct vm *vm;
-
-	if (message->detail == FACT_GONE || !domain || fact->name[0] == 0)
-		return;
-	domain->figures = *fact;
-	domain->figures.name[VM_NAME_SIZE - 1] = 0;
-	domain->named = true;
-	if (!domain->vm)
-		domain_identify(engine, domain);
-	vm = domain->vm;
-	if (!vm)
-		return;
-	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
-		TEXT_SET(vm->kept.name, domain->figures.name);
-		vm->unsaved = true;
-	}
-	if (fact->start_wall_ms && vm->kept.start_wall_ms != fact->start_wall_ms) {
-		vm->kept.start_wall_ms = fact->start_wall_ms;
-		vm->unsaved = true;
-	}
-	if (vm->kept.owner != vm_owner(engine, vm)) {
-		vm->kept.owner = vm_owner(engine, vm);
-		vm->unsaved = true;
-	}
-	vm_touch(engine, vm);
 }
 
 /* CPU of the whole host: that of all domains, Domain-0 among them. */
@@ -299,12 +387,31 @@ domain_figures_sample(struct engine *engine, const struct fact_sample *sample)
 		rows_put_devices(engine, vm);
 }
 
+static void
+domain_heard(struct engine *engine)
+{
+	engine->states_told = true;
+	engine->unheard_ms = 0;
+}
+
+void
+domain_unheard(struct engine *engine)
+{
+	domain_states_lost(engine, "its process says nothing");
+	vm_settle_touched(engine);
+	rows_put_host(engine);
+}
+
 void
 domain_sample(struct engine *engine, const struct message *message)
 {
 	struct fact_sample sample = *(const struct fact_sample *)message->body;
 
 	sample.error[TEXT_SIZE - 1] = 0;
+	if (sample.kind == SAMPLE_FIGURES)
+		engine->figures_told = true;
+	else
+		domain_heard(engine);
 	if (sample.kind == SAMPLE_FIGURES) {
 		if (sample.ok)
 			engine->figures = sample;

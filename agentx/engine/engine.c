@@ -8,12 +8,21 @@
 #include "base/mem.h"
 
 #define HOUSEKEEPING_MS (60 * 1000)
-#define HELD_WAIT_MS 2000 /* for agentx to say what became of the holds of an engine that died */
+#define UNHEARD_STEP_MS 1000 /* of silence between two ticks, at most */
+#define HELD_WAIT_MS 2000    /* for agentx to say what became of the holds of an engine that died */
 
 static int
 domain_compare(const void *a, const void *b)
 {
 	const struct domain *left = a, *right = b;
+
+	return (left->domid > right->domid) - (left->domid < right->domid);
+}
+
+static int
+figures_compare(const void *a, const void *b)
+{
+	const struct fact_figures *left = a, *right = b;
 
 	return (left->domid > right->domid) - (left->domid < right->domid);
 }
@@ -38,6 +47,20 @@ disk_compare(const void *a, const void *b)
 	return (left->device > right->device) - (left->device < right->device);
 }
 
+/* What an engine before us told as lost and not as restored: the pair is ours to end. */
+static void
+engine_recall(struct engine *engine, const struct store_content *content)
+{
+	for (size_t i = 0; i < content->events_count; i++) {
+		int32_t type = content->events[i].type;
+
+		if (type == EVENT_HYPERVISOR_LOST || type == EVENT_HYPERVISOR_RESTORED)
+			engine->lost = type == EVENT_HYPERVISOR_LOST;
+		else if (type == EVENT_FIGURES_LOST || type == EVENT_FIGURES_RESTORED)
+			engine->figures_lost = type == EVENT_FIGURES_LOST;
+	}
+}
+
 struct engine *
 engine_new(const struct store_content *content, struct instant now)
 {
@@ -48,6 +71,7 @@ engine_new(const struct store_content *content, struct instant now)
 	engine->next_sequence = content->next_sequence;
 	engine->next_request = content->next_request;
 	engine->held_until_ms = INT64_MAX;
+	engine->tick_ms = now.mono_ms;
 	engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
 	engine->table_change_ms = now.mono_ms;
 	TAILQ_INIT(&engine->vms);
@@ -55,6 +79,7 @@ engine_new(const struct store_content *content, struct instant now)
 	TAILQ_INIT(&engine->requests);
 	STAILQ_INIT(&engine->effects);
 	rowset_init(&engine->domains, sizeof(struct domain), domain_compare, false);
+	rowset_init(&engine->early, sizeof(struct fact_figures), figures_compare, false);
 	rowset_init(&engine->nets, sizeof(struct fact_net), net_compare, false);
 	rowset_init(&engine->disks, sizeof(struct fact_disk), disk_compare, false);
 	mib_rows_init(&engine->rows, true);
@@ -63,9 +88,12 @@ engine_new(const struct store_content *content, struct instant now)
 
 		vm->kept = content->vms[i];
 		vm->died = REASON_UNKNOWN;
+		vm->crashed = vm->kept.state == VM_CRASHED;
 		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
 	}
+	engine_recall(engine, content);
 	request_restore(engine, content);
+	request_tell_ends(engine, content);
 	return engine;
 }
 
@@ -87,6 +115,7 @@ engine_free(struct engine *engine)
 		free(request);
 	}
 	rowset_dispose(&engine->domains);
+	rowset_dispose(&engine->early);
 	rowset_dispose(&engine->nets);
 	rowset_dispose(&engine->disks);
 	mib_rows_dispose(&engine->rows);
@@ -225,9 +254,9 @@ engine_peer(struct engine *engine, struct instant now, enum role role, bool ther
 		/* Whatever was held by the agentx process that died was acknowledged, or may have
 		 * been: carried out at once. What an engine before us held waits for what agentx
 		 * says. */
-		if (!there)
+		if (!there && engine->agentx_there)
 			request_release_held(engine, true);
-		else if (!engine->agentx_there)
+		else if (there && !engine->agentx_there)
 			engine->held_until_ms = now.mono_ms + HELD_WAIT_MS;
 		engine->agentx_there = there;
 	}
@@ -242,14 +271,29 @@ engine_stored(struct engine *engine, struct instant now, uint64_t number, int st
 	engine_settle(engine);
 }
 
+/* A hypervisor process that is stopped or does not come up is no answer of the hypervisor either.
+ * Only time in which we were awake ourselves counts. */
+static void
+engine_listen(struct engine *engine)
+{
+	int64_t step_ms = engine->now.mono_ms - engine->tick_ms;
+
+	engine->tick_ms = engine->now.mono_ms;
+	engine->unheard_ms += step_ms < UNHEARD_STEP_MS ? step_ms : UNHEARD_STEP_MS;
+	if (!engine->lost && engine->unheard_ms > (int64_t)engine->config->interval_ms +
+						      2 * (int64_t)engine->config->silence_ms)
+		domain_unheard(engine);
+}
+
 void
 engine_tick(struct engine *engine, struct instant now)
 {
 	struct vm *vm;
 
 	engine->now = now;
+	engine_listen(engine);
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(vm) <= now.mono_ms)
+		if (vm_deadline(engine, vm) <= now.mono_ms)
 			vm_touch(engine, vm);
 	if (engine->held_until_ms <= now.mono_ms) {
 		engine->held_until_ms = INT64_MAX;
@@ -272,8 +316,8 @@ engine_deadline(const struct engine *engine)
 	if (engine->held_until_ms < deadline_ms)
 		deadline_ms = engine->held_until_ms;
 	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (death_deadline(vm) < deadline_ms)
-			deadline_ms = death_deadline(vm);
+		if (vm_deadline(engine, vm) < deadline_ms)
+			deadline_ms = vm_deadline(engine, vm);
 	return deadline_ms;
 }
 
@@ -286,7 +330,7 @@ engine_rows(struct engine *engine)
 bool
 engine_is_whole(const struct engine *engine)
 {
-	return (engine->states_ok || engine->lost) && (engine->figures_ok || engine->figures_lost);
+	return engine->states_told && engine->figures_told;
 }
 
 void

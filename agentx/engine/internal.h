@@ -25,11 +25,14 @@ struct domain {
 struct request {
 	TAILQ_ENTRY(request) next; /* in the order of their acceptance */
 	struct store_request kept;
-	struct vm *vm;			      /* NULL: its VM is no more */
-	bool sent;			      /* to the hypervisor process; at most one a VM */
-	bool settled;			      /* the final state is in the store */
-	int64_t accepted_ms;		      /* mono; 0: by an engine before this one */
-	uint32_t previous_verb, previous_mib; /* of the VM's row, should this one be undone */
+	struct vm *vm;	     /* NULL: its VM is no more */
+	bool sent;	     /* to the hypervisor process; at most one a VM */
+	bool settled;	     /* the final state is in the store */
+	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
+	int64_t accepted_ms; /* mono; 0: by an engine before this one */
+	int64_t ended_ms;    /* the same */
+	bool shown;	     /* by the row of its VM, as what was last asked for */
+	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
 };
 
 struct vm {
@@ -40,17 +43,24 @@ struct vm {
 	uint64_t action;		/* id of the action that runs for it; 0: none */
 	uint32_t verb;			/* of that action: enum verb, enum action_extra */
 	uint32_t action_domid;		/* the domain that it was started for */
-	uint32_t done_verb;		/* of the last action that succeeded */
-	int64_t done_ms;		/* mono */
-	uint32_t died;			/* enum shutdown_reason of the last domain */
-	int64_t born_ms;		/* mono: since when the domain is known */
-	int64_t bury_at_ms;    /* mono: a dead domain is dealt with not before; 0: not set */
-	uint32_t quick_deaths; /* in a row */
-	bool crashed;	       /* and does not run again yet */
-	uint32_t buried;       /* enum shutdown_reason of the dead domain that is being replaced */
-	bool reaped;	       /* the dead domain was dealt with, or is to stay */
-	bool unsaved;	       /* kept differs from the store */
-	bool touched;	       /* in the engine's list, to be settled */
+	uint32_t ended_domid;	/* an action that succeeded ended it, listed or not; 0: none */
+	uint32_t ended_verb;	/* that action's */
+	int64_t await_until_ms; /* mono: an action made a domain that is not listed yet; 0: none */
+	uint32_t done_verb;	/* of the last action that succeeded */
+	int64_t done_ms;	/* mono */
+	uint32_t died;		/* enum shutdown_reason of the last domain */
+	uint32_t failed_verb;	/* of the last action where that did not succeed, else 0 */
+	uint32_t failed_state;	/* and what it came to: enum request_state */
+	int64_t born_ms;	/* mono: since when the domain is known */
+	int64_t gone_ms;	/* mono: as kept.gone_wall_ms; 0: by an engine before this one */
+	int64_t bury_at_ms;	/* mono: a dead domain is dealt with not before; 0: not set */
+	uint32_t quick_deaths;	/* in a row */
+	bool crashed;		/* and does not run again yet */
+	uint32_t buried;	/* enum shutdown_reason of the dead domain that is being replaced */
+	bool reaped;		/* the dead domain was dealt with, or is to stay */
+	bool owed;		/* a start after a death, which was cut off */
+	bool unsaved;		/* kept differs from the store */
+	bool touched;		/* in the engine's list, to be settled */
 	TAILQ_ENTRY(vm) touched_next;
 };
 
@@ -73,11 +83,13 @@ struct engine {
 
 	struct rowset domains;	   /* struct domain */
 	struct rowset nets, disks; /* facts */
+	struct rowset early;	   /* struct fact_figures of domains that are not listed yet */
 	struct fact_host host;
 	struct mib_rows rows;
 
 	bool hypervisor_there, agentx_there; /* the processes */
 	bool states_ok, figures_ok;	     /* the last passes */
+	bool states_told, figures_told;	     /* there was one, well or not */
 	bool sweep; /* a new hypervisor process: domains that it does not list are gone */
 	bool sweep_devices;
 	bool looked; /* a states pass was complete once: who has no domain is down */
@@ -88,6 +100,8 @@ struct engine {
 	int64_t host_cpu_us;
 	uint32_t host_cpu_used;
 	bool host_cpu_known;
+	int64_t tick_ms;	 /* mono: of the last tick */
+	int64_t unheard_ms;	 /* since a pass of the states was told, well or not */
 	int64_t held_until_ms;	 /* mono: then held requests of an engine before us are released */
 	int64_t housekeeping_ms; /* mono: next */
 	int64_t table_change_ms; /* mono: a row of vmTable came or went */
@@ -110,23 +124,32 @@ void vm_settle_touched(struct engine *engine);
 void vm_load(struct engine *engine);	     /* the configuration changed */
 void vm_housekeeping(struct engine *engine); /* forgets who is gone for long */
 enum vm_owner vm_owner(const struct engine *engine, const struct vm *vm);
+/* What an action did to its domain is not listed yet. */
+bool vm_is_foreseen(const struct engine *engine, const struct vm *vm);
+/* mono_ms when it is to be looked at again though nothing came; INT64_MAX: never. */
+int64_t vm_deadline(const struct engine *engine, const struct vm *vm);
 bool vm_has_row(const struct vm *vm);
+/* What a verb that succeeded makes of a VM; 0: no state, or a verb that makes none. */
+enum vm_state vm_state_after(uint32_t verb);
 
 /* domain.c: facts about domains */
 void domain_state(struct engine *engine, const struct message *message);
 void domain_figures(struct engine *engine, const struct message *message);
 void domain_sample(struct engine *engine, const struct message *message);
-void domain_sweep(struct engine *engine); /* a new hypervisor process: notes whom it lists */
+void domain_unheard(struct engine *engine); /* nor has anything been for long */
+void domain_sweep(struct engine *engine);   /* a new hypervisor process: notes whom it lists */
 void domain_attach(struct engine *engine, struct vm *vm, struct domain *domain);
 struct domain *domain_find(const struct engine *engine, uint32_t domid);
 
 /* death.c: what becomes of a dead domain that is ours */
 void death_settle(struct engine *engine, struct vm *vm);
-void death_failed(struct engine *engine, struct vm *vm); /* tries again later */
-int64_t death_deadline(const struct vm *vm);
+/* Tries again later; a start only where it was cut off and not refused. */
+void death_failed(struct engine *engine, struct vm *vm, bool cut_off);
+int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c */
 void request_restore(struct engine *engine, const struct store_content *content);
+void request_tell_ends(struct engine *engine, const struct store_content *content);
 void request_hold(struct engine *engine, const struct message *message);
 void request_release(struct engine *engine, const struct message *message);
 void request_drop(struct engine *engine, const struct message *message);

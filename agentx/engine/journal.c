@@ -1,6 +1,7 @@
 #include "engine/journal.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/queue.h>
 
 #include "base/mem.h"
@@ -17,8 +18,9 @@ struct journal {
 	struct channel *agentx;
 	struct store *store;
 	uint32_t size;
-	uint32_t handed; /* all up to here are acknowledged, or make no notification */
-	uint32_t sent;	 /* all up to here are with agentx */
+	uint32_t handed;	 /* all up to here are acknowledged, or make no notification */
+	uint32_t sent;		 /* all up to here are with agentx */
+	uint32_t window[WINDOW]; /* those that agentx has, oldest first; some may have left rows */
 	uint32_t in_window;
 	uint32_t handed_count, lost_count, lost_new;
 	STAILQ_HEAD(, pending) unstored;
@@ -77,7 +79,7 @@ journal_hand_over(struct journal *journal)
 		journal->sent = event->sequence;
 		if (event->type < EVENT_JOURNAL_ONLY) {
 			channel_send(journal->agentx, MSG_NOTIFY, 0, event, sizeof(*event));
-			journal->in_window++;
+			journal->window[journal->in_window++] = event->sequence;
 		} else if (journal->in_window == 0) {
 			journal->handed = event->sequence;
 		}
@@ -85,15 +87,21 @@ journal_hand_over(struct journal *journal)
 }
 
 static void
+journal_lose(struct journal *journal)
+{
+	journal->lost_count++;
+	journal->lost_new++;
+}
+
+/* What agentx has is not lost as long as agentx lives. */
+static void
 journal_trim(struct journal *journal)
 {
 	while (journal->rows->count > journal->size) {
 		const struct mib_event *event = rowset_at(journal->rows, 0);
 
-		if (event->sequence > journal->handed && event->type < EVENT_JOURNAL_ONLY) {
-			journal->lost_count++;
-			journal->lost_new++;
-		}
+		if (event->sequence > journal->sent && event->type < EVENT_JOURNAL_ONLY)
+			journal_lose(journal);
 		rowset_remove(journal->rows, event);
 	}
 }
@@ -129,17 +137,16 @@ journal_append(struct journal *journal, const struct mib_event *event)
 void
 journal_handed(struct journal *journal, uint32_t sequence)
 {
-	const struct mib_event *event;
+	uint32_t count = 0;
 
 	if (sequence <= journal->handed || sequence > journal->sent)
 		return;
-	while ((event = journal_after(journal, journal->handed)) && event->sequence <= sequence) {
-		journal->handed = event->sequence;
-		if (event->type < EVENT_JOURNAL_ONLY && journal->in_window > 0) {
-			journal->in_window--;
-			journal->handed_count++;
-		}
-	}
+	while (count < journal->in_window && journal->window[count] <= sequence)
+		count++;
+	journal->in_window -= count;
+	memmove(journal->window, journal->window + count,
+		journal->in_window * sizeof(journal->window[0]));
+	journal->handed_count += count;
 	journal->handed = sequence;
 	store_put_handed(journal->store, sequence);
 	journal_hand_over(journal);
@@ -148,6 +155,12 @@ journal_handed(struct journal *journal, uint32_t sequence)
 void
 journal_restart(struct journal *journal)
 {
+	for (uint32_t i = 0; i < journal->in_window; i++) {
+		const struct mib_event key = {.sequence = journal->window[i]};
+
+		if (!rowset_find(journal->rows, &key))
+			journal_lose(journal);
+	}
 	journal->sent = journal->handed;
 	journal->in_window = 0;
 	journal_hand_over(journal);
@@ -175,6 +188,8 @@ journal_take_lost(struct journal *journal)
 {
 	uint32_t lost = journal->lost_new;
 
+	if (journal->in_window > 0 || journal_after(journal, journal->sent))
+		return 0;
 	journal->lost_new = 0;
 	return lost;
 }

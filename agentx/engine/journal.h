@@ -31,7 +31,8 @@ void journal_restart(struct journal *journal);
 /* Fills journal_first, journal_last, handed, waiting, lost. */
 void journal_fill_agent(const struct journal *journal, struct mib_agent *row);
 
-/* Events that fell out of the journal before snmpd had them, since this was last asked. */
+/* Events that fell out of the journal before snmpd had them, since this last said so; 0 until snmpd
+ * has all that is left: told earlier, each such event would push out another. */
 uint32_t journal_take_lost(struct journal *journal);
 
 #endif

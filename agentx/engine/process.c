@@ -19,7 +19,6 @@
 #define FLUSH_MS 3000 /* to write and send what waits, at the end */
 
 static struct {
-	const struct options *options;
 	struct event_base *base;
 	struct event *timer;
 	struct config *config;
@@ -28,6 +27,7 @@ static struct {
 	struct journal *journal;
 	struct channel *hypervisor, *agentx;
 	struct mib_agent agent;
+	bool ending;	 /* the store is being closed, and takes nothing any more */
 	bool rows_whole; /* agentx has all rows of this engine */
 	bool restarts_known;
 	struct restarts restarts;
@@ -67,6 +67,8 @@ static void
 request_written(void *arg, uint64_t tag, bool durable)
 {
 	(void)arg;
+	if (self.ending)
+		return;
 	engine_stored(self.engine, clock_now(), tag >> 3, (int)(tag & 7), durable);
 	carry_out();
 }
@@ -299,17 +301,17 @@ take_first_error(void *arg, const char *error)
 		text_set(first, TEXT_SIZE, error);
 }
 
-static void
-self_reload(void *arg)
+static bool
+self_reload(void *arg, int fd)
 {
 	char error[TEXT_SIZE] = "";
-	struct config *config = config_load(self.options->file, take_first_error, error);
+	struct config *config = config_load_checked(fd, take_first_error, error);
 	struct config *old = self.config;
 
 	(void)arg;
 	if (!config) {
 		note_refused(error);
-		return;
+		return false;
 	}
 	self.config = config;
 	engine_load(self.engine, config, clock_now());
@@ -321,6 +323,7 @@ self_reload(void *arg)
 	log_info("the configuration was read again: %zu VMs", config->vms_count);
 	refresh_agent();
 	carry_out();
+	return true;
 }
 
 static void
@@ -358,6 +361,8 @@ store_health(void *arg, bool ok, const char *error)
 	bool known = self.agent.store_health != 0;
 
 	(void)arg;
+	if (self.ending)
+		return;
 	self.agent.store_health = ok ? STORE_OK : STORE_DEGRADED;
 	TEXT_SET(self.agent.store_error, ok ? "" : error);
 	if (self.store) /* another one where a broken store was replaced */
@@ -428,6 +433,7 @@ static void
 self_stop(void *arg)
 {
 	(void)arg;
+	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);
@@ -450,11 +456,10 @@ engine_main(const struct options *options)
 	static const struct channel_handlers agentx = {
 	    .received = agentx_received, .pull = agentx_pull, .closed = agentx_closed};
 
-	self.options = options;
 	self.base = process_init(ROLE_ENGINE, options, &handlers, NULL);
-	self.config = config_load(options->file, report_fatal, NULL);
+	self.config = config_load_checked(PROCESS_CONFIG_FD, report_fatal, NULL);
 	if (!self.config)
-		fatal("%s has errors", options->file);
+		fatal("there is no configuration from the parent");
 	self.hypervisor = channel_new(self.base, "hypervisor", &hypervisor, NULL);
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);

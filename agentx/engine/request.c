@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#define AWAIT_MS 5000			    /* for a domain that an action made to be listed */
 #define JOIN_MS 10000			    /* an equal request joins one so young */
 #define KEEP_MS (24 * 3600 * INT64_C(1000)) /* a finished request stays so long */
 #define INTERNAL (UINT64_C(1) << 63)	    /* ids of actions that no manager asked for */
@@ -75,6 +76,8 @@ request_restore(struct engine *engine, const struct store_content *content)
 
 		request->kept = content->requests[i];
 		request->vm = vm_find_uuid(engine, request->kept.uuid);
+		if (!request->vm && request_is_open(request)) /* it has another UUID since */
+			request->vm = vm_find_index(engine, request->kept.row.vm_index);
 		request->settled = !request_is_open(request);
 		TAILQ_INSERT_TAIL(&engine->requests, request, next);
 		rows_put_request(engine, request);
@@ -118,7 +121,32 @@ request_answer(struct engine *engine, uint32_t token, const struct request *requ
 	TEXT_SET(effect->held.id, request->kept.row.id);
 }
 
-/* The last one accepted for the VM, where it is equal and unfinished or young. */
+/* Accepted lately. The wall clock, which may be set, is asked only of what an engine before us
+ * took.
+ */
+static bool
+request_is_young(const struct engine *engine, const struct request *request)
+{
+	int64_t age_ms = request->accepted_ms != 0
+			     ? engine->now.mono_ms - request->accepted_ms
+			     : engine->now.wall_ms - request->kept.row.accepted;
+
+	return age_ms >= 0 && age_ms < JOIN_MS;
+}
+
+/* What the request did has not held: another one is no repetition of it. */
+static bool
+request_is_undone(const struct request *request)
+{
+	const struct mib_request *row = &request->kept.row;
+	const struct vm *vm = request->vm;
+	enum vm_state after = vm_state_after((uint32_t)row->verb);
+
+	return row->state != REQUEST_SUCCEEDED ||
+	       (vm && after && vm->kept.state != after && vm->kept.change_wall_ms > row->ended);
+}
+
+/* The last one accepted for the VM, where it is equal and unfinished, or young and still holds. */
 static struct request *
 request_to_join(const struct engine *engine, const struct hold *hold)
 {
@@ -132,7 +160,7 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 		return NULL;
 	if (request_is_open(last))
 		return last;
-	return engine->now.wall_ms - last->kept.row.accepted < JOIN_MS ? last : NULL;
+	return request_is_young(engine, last) && !request_is_undone(last) ? last : NULL;
 }
 
 static const char *
@@ -156,6 +184,15 @@ request_refusal(const struct engine *engine, const struct hold *hold, const stru
 	return NULL;
 }
 
+/* A manager may have used one that looks like ours. */
+static void
+request_make_id(const struct engine *engine, uint64_t number, char id[REQUEST_ID_SIZE])
+{
+	text_format(id, REQUEST_ID_SIZE, "auto-%" PRIu64, number);
+	for (unsigned i = 2; request_find_id(engine, id); i++)
+		text_format(id, REQUEST_ID_SIZE, "auto-%" PRIu64 ".%u", number, i);
+}
+
 static void
 request_new(struct engine *engine, const struct hold *hold, uint32_t token, struct vm *vm)
 {
@@ -170,7 +207,7 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, stru
 	if (hold->id[0])
 		TEXT_SET(row->id, hold->id);
 	else
-		TEXT_FORMAT(row->id, "auto-%" PRIu64, request->kept.number);
+		request_make_id(engine, request->kept.number, row->id);
 	TEXT_SET(row->vm, hold->vm_text[0] ? hold->vm_text : vm->kept.name);
 	row->verb = (int32_t)hold->verb;
 	row->number = hold->number;
@@ -182,7 +219,8 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, stru
 	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
 }
 
-/* The row id is to go: a queued request is cancelled, a finished one removed. */
+/* The row id is to go: a finished request is removed; a queued one is cancelled once that is on
+ * disk, and removed when the SET is through. */
 static void
 request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t token)
 {
@@ -190,15 +228,41 @@ request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t to
 
 	if (request && request->kept.row.state == REQUEST_RUNNING) {
 		request_answer(engine, token, NULL, "the request runs");
-		return;
-	}
-	if (request && request->sent && request_is_open(request)) {
+	} else if (request && request->sent && request_is_open(request)) {
 		request_answer(engine, token, NULL, "the request is about to run");
-		return;
+	} else if (request && request->kept.row.state == REQUEST_QUEUED) {
+		request->removal = token;
+		request->kept.row.state = REQUEST_CANCELLED;
+		request->kept.row.ended = engine->now.wall_ms;
+		request_put(engine, request);
+	} else {
+		if (request)
+			request_remove(engine, request);
+		request_answer(engine, token, NULL, NULL);
 	}
-	if (request)
-		request_remove(engine, request);
-	request_answer(engine, token, NULL, NULL);
+}
+
+static struct request *
+request_find_removal(const struct engine *engine, uint32_t token)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->removal == token && token != 0)
+			return request;
+	return NULL;
+}
+
+/* It was not to be cancelled after all. */
+static void
+request_requeue(struct engine *engine, struct request *request)
+{
+	request->removal = 0;
+	request->kept.row.state = REQUEST_QUEUED;
+	request->kept.row.ended = 0;
+	request_put(engine, request);
+	if (request->vm)
+		vm_touch(engine, request->vm);
 }
 
 void
@@ -260,6 +324,56 @@ request_event(struct engine *engine, enum event_type type, const struct request 
 	return event;
 }
 
+/* Its end goes into the journal. */
+static void
+request_announce(struct engine *engine, const struct request *request)
+{
+	const struct mib_request *row = &request->kept.row;
+	struct mib_event *event = request_event(engine, EVENT_REQUEST_FINISHED, request);
+
+	event->time = row->ended; /* request_is_told() knows it by that */
+	TEXT_FORMAT(event->text, "%.32s: %s %s%s%.60s", row->vm, name_of(verb_names, row->verb),
+		    name_of(request_state_names, row->state), row->error[0] ? ": " : "",
+		    row->error);
+	log_info("VM %s: request %s: %s %s%s%s", row->vm, row->id, name_of(verb_names, row->verb),
+		 name_of(request_state_names, row->state), row->error[0] ? ": " : "", row->error);
+}
+
+/* Its end is in the journal, or so old that it may have left it. */
+static bool
+request_is_told(const struct mib_request *row, const struct store_content *content)
+{
+	if (content->events_count == 0 || row->ended < content->events[0].time)
+		return true;
+	for (size_t i = content->events_count; i-- > 0;) {
+		const struct mib_event *event = &content->events[i];
+
+		if (event->time == row->ended && event->type == EVENT_REQUEST_FINISHED &&
+		    strcmp(event->request, row->id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A request's end and its event are two writes: an engine that was killed between them left one. */
+void
+request_tell_ends(struct engine *engine, const struct store_content *content)
+{
+	const struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (!request_is_open(request) && !request_is_told(&request->kept.row, content))
+			request_announce(engine, request);
+}
+
+/* The SET that cancels it is through. */
+static void
+request_cancel(struct engine *engine, struct request *request)
+{
+	request_announce(engine, request);
+	request_remove(engine, request);
+}
+
 static void
 request_accept(struct engine *engine, struct request *request)
 {
@@ -285,36 +399,74 @@ void
 request_release(struct engine *engine, const struct message *message)
 {
 	struct request *request = request_find_token(engine, message->detail);
+	struct request *cancelled = request_find_removal(engine, message->detail);
 
 	if (request)
 		request_accept(engine, request);
+	else if (cancelled)
+		request_cancel(engine, cancelled);
+}
+
+/* The verb of the last one accepted for the VM that is still known. */
+static uint32_t
+request_last_verb(const struct engine *engine, const struct vm *vm)
+{
+	const struct request *request;
+	uint32_t verb = VERB_NONE;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->vm == vm && request->kept.row.state != REQUEST_HELD &&
+		    request->kept.row.verb != VERB_MEMORY)
+			verb = (uint32_t)request->kept.row.verb;
+	return verb;
+}
+
+/* Its VM's row shows again what it showed before; one that an engine before us showed left no word
+ * of that. */
+static void
+request_unshow(struct engine *engine, const struct request *request)
+{
+	struct vm *vm = request->vm;
+
+	if (!vm || (!request->shown && request->accepted_ms != 0))
+		return;
+	if (request->kept.row.verb == VERB_MEMORY)
+		vm->kept.memory_target_mib = request->previous;
+	else if (request->shown)
+		vm->kept.last_verb = request->previous;
+	else
+		vm->kept.last_verb = request_last_verb(engine, vm);
+	vm->unsaved = true;
+	vm_touch(engine, vm);
 }
 
 void
 request_drop(struct engine *engine, const struct message *message)
 {
 	struct request *request = request_find_token(engine, message->detail);
+	struct request *cancelled = request_find_removal(engine, message->detail);
 
-	if (!request)
-		return;
-	if (request->vm) {
-		request->vm->kept.last_verb = request->previous_verb;
-		request->vm->kept.memory_target_mib = request->previous_mib;
-		request->vm->unsaved = true;
-		vm_touch(engine, request->vm);
+	if (request) {
+		request_unshow(engine, request);
+		request_remove(engine, request);
+	} else if (cancelled) {
+		request_requeue(engine, cancelled);
 	}
-	request_remove(engine, request);
 }
 
 /* Held by an agentx process, or an engine, that is no more: the manager may have been told yes. */
 void
 request_release_held(struct engine *engine, bool all)
 {
-	struct request *request;
+	struct request *request, *next;
 
-	TAILQ_FOREACH (request, &engine->requests, next)
+	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
+		next = TAILQ_NEXT(request, next);
 		if (request->kept.row.state == REQUEST_HELD && (all || request->accepted_ms == 0))
 			request_accept(engine, request);
+		else if (request->removal != 0 && all)
+			request_cancel(engine, request);
+	}
 }
 
 /* ---- on to the hypervisor process, and back ---- */
@@ -343,7 +495,8 @@ request_dispatch(struct engine *engine, struct vm *vm)
 {
 	struct request *request;
 
-	if (vm->action || !engine->states_ok || !engine->hypervisor_there)
+	if (vm->action || vm_is_foreseen(engine, vm) || !engine->states_ok ||
+	    !engine->hypervisor_there)
 		return;
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->vm == vm && request->kept.row.state == REQUEST_QUEUED)
@@ -351,7 +504,9 @@ request_dispatch(struct engine *engine, struct vm *vm)
 	if (!request)
 		return;
 	request->sent = true;
+	vm->owed = false; /* what is asked for now goes before */
 	request->kept.domid = vm->domain ? vm->domain->domid : 0;
+	memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE); /* it may be another by now */
 	vm->action = request->kept.number;
 	vm->verb = (uint32_t)request->kept.row.verb;
 	vm->action_domid = request->kept.domid;
@@ -428,23 +583,40 @@ request_forget(struct engine *engine, uint64_t id, uint64_t journal)
 	outcome->journal = journal;
 }
 
+/* An outcome can come before the list that shows it. */
+static void
+request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outcome)
+{
+	static const uint32_t ends[] = {VERB_SHUTDOWN, VERB_REBOOT, VERB_DESTROY,
+					VERB_SAVE,     ACTION_REAP, ACTION_REPLACE};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends[i] == vm->verb) {
+			vm->ended_domid = vm->action_domid;
+			vm->ended_verb = vm->verb;
+		}
+	if (outcome->domid == 0)
+		return;
+	if (!vm->domain || vm->domain->domid != outcome->domid)
+		vm->await_until_ms = engine->now.mono_ms + AWAIT_MS;
+	vm->kept.owner = OWNER_LAUXEND;
+	vm->unsaved = true;
+}
+
 static void
 request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
-	if (vm->verb == VERB_SAVE && outcome->state == REQUEST_SUCCEEDED)
-		vm->died = REASON_SUSPEND; /* saved, whatever was seen of its end */
 	if (outcome->state == REQUEST_SUCCEEDED) {
+		request_foresee(engine, vm, outcome);
 		vm->done_verb = vm->verb;
 		vm->done_ms = engine->now.mono_ms;
 	}
+	vm->failed_verb = outcome->state == REQUEST_SUCCEEDED ? 0 : vm->verb;
+	vm->failed_state = outcome->state;
 	vm->action = 0;
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;
 	vm_touch(engine, vm);
-	if (outcome->state != REQUEST_SUCCEEDED || outcome->domid == 0)
-		return;
-	vm->kept.owner = OWNER_LAUXEND;
-	vm->unsaved = true;
 }
 
 /* Of an action that no manager asked for. */
@@ -460,9 +632,14 @@ request_internal_outcome(struct engine *engine, const struct outcome *outcome)
 	if (!vm)
 		return;
 	if (outcome->state != REQUEST_SUCCEEDED) {
-		log_error("VM %s: clearing its dead domain away %s: %s", vm->kept.name,
+		log_error("VM %s: dealing with its dead domain %s: %s", vm->kept.name,
 			  name_of(request_state_names, (int)outcome->state), outcome->error);
-		death_failed(engine, vm);
+		death_failed(engine, vm, outcome->state == REQUEST_UNDECIDED);
+	} else {
+		vm->owed = false;
+		if (*outcome->error)
+			log_warn("VM %s: its dead domain was dealt with, but: %s", vm->kept.name,
+				 outcome->error);
 	}
 	request_free_vm(engine, vm, outcome);
 }
@@ -471,20 +648,15 @@ static void
 request_finish(struct engine *engine, struct request *request, const struct outcome *outcome)
 {
 	struct mib_request *row = &request->kept.row;
-	struct mib_event *event;
 
 	row->state = (int32_t)outcome->state;
 	row->ended = engine->now.wall_ms;
+	request->ended_ms = engine->now.mono_ms;
 	if (row->started == 0)
 		row->started = row->ended;
 	TEXT_SET(row->error, outcome->error);
 	request_put(engine, request);
-	event = request_event(engine, EVENT_REQUEST_FINISHED, request);
-	TEXT_FORMAT(event->text, "%.32s: %s %s%s%.60s", request->kept.row.vm,
-		    name_of(verb_names, row->verb), name_of(request_state_names, row->state),
-		    row->error[0] ? ": " : "", row->error);
-	log_info("VM %s: request %s: %s %s%s%s", row->vm, row->id, name_of(verb_names, row->verb),
-		 name_of(request_state_names, row->state), row->error[0] ? ": " : "", row->error);
+	request_announce(engine, request);
 }
 
 void
@@ -498,8 +670,12 @@ request_outcome(struct engine *engine, const struct message *message)
 		request_internal_outcome(engine, &outcome);
 		return;
 	}
-	if (!request || outcome.journal != engine->journal) {
-		request_forget(engine, outcome.id, outcome.journal); /* of a store that was lost */
+	/* Of another store. Perhaps this one is there for as long as that cannot be read: what it
+	 * still has to learn is left alone, as it would else be done again. */
+	if (outcome.journal != engine->journal)
+		return;
+	if (!request) {
+		request_forget(engine, outcome.id, outcome.journal);
 		return;
 	}
 	if (!request_is_open(request)) {
@@ -521,12 +697,14 @@ request_show(struct engine *engine, struct request *request)
 	rows_put_request(engine, request);
 	if (!vm)
 		return;
-	request->previous_verb = vm->kept.last_verb;
-	request->previous_mib = vm->kept.memory_target_mib;
-	if (request->kept.row.verb == VERB_MEMORY)
+	request->shown = true;
+	if (request->kept.row.verb == VERB_MEMORY) {
+		request->previous = vm->kept.memory_target_mib;
 		vm->kept.memory_target_mib = request->kept.row.number;
-	else
+	} else {
+		request->previous = vm->kept.last_verb;
 		vm->kept.last_verb = (uint32_t)request->kept.row.verb;
+	}
 	vm->unsaved = true;
 	vm_touch(engine, vm);
 }
@@ -545,6 +723,11 @@ request_stored(struct engine *engine, uint64_t number, int state, bool durable)
 			       durable ? NULL : "the store cannot be written");
 		if (!durable)
 			request_remove(engine, request);
+	} else if (state == request->kept.row.state && request->removal != 0) {
+		request_answer(engine, request->removal, NULL,
+			       durable ? NULL : "the store cannot be written");
+		if (!durable)
+			request_requeue(engine, request);
 	} else if (state == request->kept.row.state && !request_is_open(request) && durable) {
 		request->settled = true;
 		request_forget(engine, number, engine->journal);
@@ -554,12 +737,18 @@ request_stored(struct engine *engine, uint64_t number, int state, bool durable)
 void
 request_housekeeping(struct engine *engine)
 {
+	static const struct outcome no_vm = {.state = REQUEST_FAILED,
+					     .error = "not begun: the VM is no more"};
 	struct request *request, *next;
 
 	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
 		next = TAILQ_NEXT(request, next);
+		if (!request->vm && !request->sent && request->kept.row.state == REQUEST_QUEUED)
+			request_finish(engine, request, &no_vm);
+		/* By both clocks, as the wall clock may be set. */
 		if (!request_is_open(request) &&
-		    engine->now.wall_ms - request->kept.row.ended > KEEP_MS)
+		    engine->now.wall_ms - request->kept.row.ended > KEEP_MS &&
+		    (request->ended_ms == 0 || engine->now.mono_ms - request->ended_ms > KEEP_MS))
 			request_remove(engine, request);
 	}
 }

@@ -110,6 +110,22 @@ vm_has_row(const struct vm *vm)
 	return vm->config || vm->domain;
 }
 
+bool
+vm_is_foreseen(const struct engine *engine, const struct vm *vm)
+{
+	return vm->domain ? vm->domain->domid == vm->ended_domid
+			  : vm->await_until_ms > engine->now.mono_ms;
+}
+
+int64_t
+vm_deadline(const struct engine *engine, const struct vm *vm)
+{
+	int64_t death_ms = death_deadline(engine, vm);
+
+	return vm->await_until_ms != 0 && vm->await_until_ms < death_ms ? vm->await_until_ms
+									: death_ms;
+}
+
 /* A monitor of its own acts on a VM's death; else lauxend does, for the VMs that it was given. */
 enum vm_owner
 vm_owner(const struct engine *engine, const struct vm *vm)
@@ -138,6 +154,7 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	    {VERB_RESTORE, VM_SUSPENDED, VM_RESUMING},
 	    {VERB_RESTORE, VM_SHUTDOWN, VM_RESUMING},
 	    {VERB_RESTORE, VM_PAUSED, VM_RESUMING},
+	    {VERB_RESTORE, VM_PREPARING, VM_RESUMING},
 	    {VERB_SHUTDOWN, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_SHUTDOWN, VM_PREPARING},
@@ -154,15 +171,19 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	return state;
 }
 
-/* A VM without a domain: off, unless its state is saved or it went by a crash. */
+/* A VM without a domain: off, unless its state is saved or it went by a crash. A restore or a start
+ * that made no domain leaves it as it was. */
 static enum vm_state
 vm_state_absent(const struct vm *vm)
 {
 	if (vm->kept.state == VM_SUSPENDED || vm->kept.state == VM_CRASHED)
 		return vm->kept.state;
-	if (vm->died == REASON_CRASH)
+	if (vm->kept.state == VM_RESUMING) /* a restore that has not come to its end */
+		return VM_SUSPENDED;
+	if (vm->died == REASON_CRASH || (vm->kept.state == VM_PREPARING && vm->crashed))
 		return VM_CRASHED;
-	if (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND)
+	if (vm->ended_verb == VERB_SAVE ||
+	    (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND))
 		return VM_SUSPENDED;
 	return VM_SHUTDOWN;
 }
@@ -189,9 +210,15 @@ vm_state(const struct engine *engine, const struct vm *vm)
 
 	if (!engine->states_ok)
 		return VM_UNKNOWN;
+	if (!vm->domain && vm_is_foreseen(engine, vm))
+		return vm->kept.state == VM_RESUMING ? VM_RESUMING : VM_PREPARING;
 	if (!vm->domain)
 		return vm_state_under(verb, vm_state_absent(vm));
 	state = &vm->domain->state;
+	if (vm_is_foreseen(engine, vm) && !(state->flags & DOMAIN_SHUTDOWN))
+		return vm->ended_verb == VERB_SAVE    ? VM_SUSPENDING
+		       : vm->kept.state == VM_CRASHED ? VM_CRASHED
+						      : VM_SHUTTING_DOWN;
 	if (vm->action_domid != 0 && vm->action_domid != state->domid)
 		verb = VERB_NONE; /* what ended the old domain says nothing of the new one */
 	if (state->flags & DOMAIN_SHUTDOWN)
@@ -204,10 +231,8 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	return vm_state_under(verb, VM_RUNNING);
 }
 
-/* The action that made the state: the one that runs, or one that ended so shortly before the
- * hypervisor's list told of it. */
-static uint32_t
-vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+enum vm_state
+vm_state_after(uint32_t verb)
 {
 	static const enum vm_state makes[VERB_MEMORY + 1] = {
 	    [VERB_START] = VM_RUNNING,	[VERB_SHUTDOWN] = VM_SHUTDOWN, [VERB_REBOOT] = VM_RUNNING,
@@ -215,12 +240,27 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 	    [VERB_SAVE] = VM_SUSPENDED, [VERB_RESTORE] = VM_RUNNING,
 	};
 
+	return verb <= VERB_MEMORY ? makes[verb] : 0;
+}
+
+/* The action that made the state: the one that runs, or one that ended so shortly before the
+ * hypervisor's list told of it. */
+static uint32_t
+vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
+{
 	if (vm->action)
 		return vm->verb;
-	if (vm->done_verb > VERB_MEMORY || makes[vm->done_verb] != state ||
-	    engine->now.mono_ms - vm->done_ms > CAUSE_MS)
+	if (vm_state_after(vm->done_verb) != state || engine->now.mono_ms - vm->done_ms > CAUSE_MS)
 		return VERB_NONE;
 	return vm->done_verb;
+}
+
+/* An action that was to bring it up has ended, and it has no domain. */
+static bool
+vm_came_to_nothing(const struct vm *vm)
+{
+	return !vm->domain && !vm->action && vm->failed_verb != 0 &&
+	       (vm->kept.state == VM_PREPARING || vm->kept.state == VM_RESUMING);
 }
 
 /* Why it is in its new state, as far as that is known. */
@@ -233,7 +273,13 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			      ? vm->domain->state.reason
 			      : vm->died;
 
-	if (state == VM_CRASHED)
+	if (vm_came_to_nothing(vm) && vm->failed_verb > VERB_MEMORY)
+		text_format(text, size, "could not be started again after %s",
+			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (vm_came_to_nothing(vm))
+		text_format(text, size, "request %s %s", name_of(verb_names, (int)vm->failed_verb),
+			    name_of(request_state_names, (int)vm->failed_state));
+	else if (state == VM_CRASHED)
 		text_set(text, size, "the guest crashed");
 	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
@@ -257,7 +303,8 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 static void
 vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
 {
-	enum event_type type = state == VM_CRASHED		    ? EVENT_VM_CRASHED
+	bool anew = vm->domain || !vm->crashed; /* else it was not brought up again */
+	enum event_type type = state == VM_CRASHED && anew	    ? EVENT_VM_CRASHED
 			       : vm->crashed && state == VM_RUNNING ? EVENT_VM_RECOVERED
 								    : EVENT_VM_STATE_CHANGED;
 	struct mib_event *event = engine_event(engine, type, vm);
@@ -280,9 +327,9 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	if (state == VM_UNKNOWN || state == vm->kept.state)
 		return;
 	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
-	if (state == VM_CRASHED && vm->domain)
-		vm->kept.crashes++;
 	if (vm->kept.state != VM_UNKNOWN) {
+		if (state == VM_CRASHED && vm->domain)
+			vm->kept.crashes++;
 		vm->kept.change_wall_ms = engine->now.wall_ms;
 		vm_state_event(engine, vm, state);
 	} else {
@@ -297,12 +344,15 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 static void
 vm_settle(struct engine *engine, struct vm *vm)
 {
+	if (vm->await_until_ms <= engine->now.mono_ms)
+		vm->await_until_ms = 0;
 	vm_settle_state(engine, vm, vm_state(engine, vm));
 	death_settle(engine, vm);
 	request_dispatch(engine, vm);
 	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
 	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
 		vm->kept.gone_wall_ms = engine->now.wall_ms;
+		vm->gone_ms = engine->now.mono_ms;
 		vm->unsaved = true;
 		engine->table_change_ms = engine->now.mono_ms;
 	}
@@ -327,19 +377,56 @@ vm_settle_touched(struct engine *engine)
 	}
 }
 
+/* VMs that keep their section, or get one, by the UUID that the file says: before any takes one by
+ * a name, as the name may be another's now. */
+static void
+vm_claim(struct engine *engine)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		vm->config = NULL;
+	for (size_t i = 0; i < engine->config->vms_count; i++) {
+		const struct config_vm *config = &engine->config->vms[i];
+
+		vm = uuid_is_zero(config->uuid) ? NULL : vm_find_uuid(engine, config->uuid);
+		if (vm)
+			vm->config = config;
+	}
+}
+
+static struct vm *
+vm_claimed(const struct engine *engine, const struct config_vm *config)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->config == config)
+			return vm;
+	return NULL;
+}
+
+/* One that is free, with the name of a section. */
+static struct vm *
+vm_of_name(const struct engine *engine, const char *name)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (!vm->config && strcmp(vm->kept.name, name) == 0)
+			return vm;
+	return NULL;
+}
+
 /* The VM of a section: by the UUID that the file says, else by the name it had. */
 static struct vm *
 vm_of_config(struct engine *engine, const struct config_vm *config)
 {
-	struct vm *vm = NULL;
+	struct vm *vm = vm_claimed(engine, config);
 	uint8_t uuid[UUID_SIZE];
 
-	if (!uuid_is_zero(config->uuid))
-		vm = vm_find_uuid(engine, config->uuid);
 	if (!vm)
-		vm = vm_find_name(engine, config->name);
-	if (vm && vm->config)
-		vm = NULL;
+		vm = vm_of_name(engine, config->name);
 	if (!vm) {
 		memcpy(uuid, config->uuid, UUID_SIZE);
 		if (uuid_is_zero(uuid))
@@ -349,6 +436,7 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 		   !vm->domain) {
 		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
 		memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
+		vm->unsaved = true;
 	}
 	return vm;
 }
@@ -358,8 +446,7 @@ vm_load(struct engine *engine)
 {
 	struct vm *vm;
 
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		vm->config = NULL;
+	vm_claim(engine);
 	for (size_t i = 0; i < engine->config->vms_count; i++) {
 		vm = vm_of_config(engine, &engine->config->vms[i]);
 		vm->config = &engine->config->vms[i];
@@ -387,7 +474,8 @@ vm_housekeeping(struct engine *engine)
 	for (vm = TAILQ_FIRST(&engine->vms); vm; vm = next) {
 		next = TAILQ_NEXT(vm, next);
 		if (vm_has_row(vm) || vm->kept.gone_wall_ms == 0 || vm->action ||
-		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS)
+		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS ||
+		    (vm->gone_ms != 0 && engine->now.mono_ms - vm->gone_ms < INDEX_REST_MS))
 			continue;
 		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
 		for (struct request *request = TAILQ_FIRST(&engine->requests); request;

@@ -203,10 +203,11 @@ actions_new(struct event_base *base, const struct options *options, const struct
 				    .handlers = *handlers,
 				    .run_dir = mem_string(config->run_dir)};
 	TAILQ_INIT(&actions->entries);
-	if (!records_prepare(actions->run_dir, error))
-		log_error("%s", error);
 	actions_configure(actions, config);
-	records_scan(actions->run_dir, take_over, actions);
+	if (records_prepare(actions->run_dir, error))
+		records_scan(actions->run_dir, take_over, actions);
+	else
+		log_error("%s", error);
 	for (entry = TAILQ_FIRST(&actions->entries); entry; entry = next) {
 		next = TAILQ_NEXT(entry, next);
 		if (entry->phase == PHASE_RUNNING)
@@ -220,7 +221,6 @@ void
 actions_configure(struct actions *actions, const struct config *config)
 {
 	actions->config = config;
-	helper_write_config(actions->run_dir, config);
 }
 
 void

@@ -124,7 +124,7 @@ entry_spawn(struct entry *entry, bool mend)
 	struct actions *actions = entry->actions;
 	uint32_t ms = mend ? actions->config->action_ms : entry->action.deadline_ms;
 
-	entry->pid = helper_spawn(actions->options, actions->run_dir, entry->path, mend);
+	entry->pid = helper_spawn(actions->options, entry->path, mend);
 	entry->adopted = entry->late = entry->stuck = false;
 	entry->deadline_ms = clock_mono_ms() + ms;
 	if (entry->pid > 0)
@@ -324,7 +324,8 @@ entry_start(struct entry *entry)
 	struct outcome outcome = {
 	    .id = entry->action.id, .journal = entry->action.journal, .state = REQUEST_FAILED};
 
-	if (!entry->recorded && !record_write(entry->path, &entry->action, outcome.error)) {
+	if (!records_prepare(entry->actions->run_dir, outcome.error) ||
+	    (!entry->recorded && !record_write(entry->path, &entry->action, outcome.error))) {
 		entry_over(entry, &outcome);
 		return;
 	}

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,48 +23,15 @@
 	500 /* before the deadline, so that the helper has the last word itself                    \
 	     */
 
-static void
-handover_path(char *path, size_t size, const char *run_dir, const char *suffix)
-{
-	snprintf(path, size, "%s/actions/config%s", run_dir, suffix);
-}
-
-void
-helper_write_config(const char *run_dir, const struct config *config)
-{
-	char path[PATH_MAX], fresh[PATH_MAX];
-	bool ok;
-	FILE *to;
-	int fd;
-
-	handover_path(path, sizeof(path), run_dir, "");
-	handover_path(fresh, sizeof(fresh), run_dir, ".new");
-	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	to = fd < 0 ? NULL : fdopen(fd, "w");
-	if (to)
-		config_print(config, to);
-	ok = to && !ferror(to);
-	ok = to && fclose(to) == 0 && ok;
-	if (ok && rename(fresh, path) == 0)
-		return;
-	log_warn("%s cannot be written (%s); actions will read %s itself", path, strerror(errno),
-		 config->file);
-	unlink(fresh);
-	unlink(path);
-}
-
 /* In the forked child. Standard error stays where it is the log. */
 static void
-helper_exec(const struct options *options, const char *run_dir, const char *record, bool mend)
+helper_exec(const struct options *options, const char *record, bool mend)
 {
-	char own[PATH_MAX];
-	const char *args[12] = {"lauxend", "--action", "--record", record, "-f"};
+	const char *args[12] = {"lauxend", "--action", "--record", record};
 	static const int back[] = {SIGTERM, SIGINT, SIGCHLD, SIGPIPE, SIGHUP};
-	int count = 5, null = open("/dev/null", O_RDWR);
+	int count = 4, null = open("/dev/null", O_RDWR);
 	sigset_t none;
 
-	handover_path(own, sizeof(own), run_dir, "");
-	args[count++] = access(own, R_OK) == 0 ? own : options->file;
 	if (mend)
 		args[count++] = "--mend";
 	if (options->foreground)
@@ -80,18 +46,19 @@ helper_exec(const struct options *options, const char *run_dir, const char *reco
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
 	    (!options->foreground && dup2(null, 2) < 0))
 		_exit(126);
-	close_range(3, ~0u, 0);
+	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	fcntl(PROCESS_CONFIG_FD, F_SETFD, 0);
 	execv("/proc/self/exe", (char **)args);
 	_exit(127);
 }
 
 pid_t
-helper_spawn(const struct options *options, const char *run_dir, const char *record, bool mend)
+helper_spawn(const struct options *options, const char *record, bool mend)
 {
 	pid_t pid = fork();
 
 	if (pid == 0)
-		helper_exec(options, run_dir, record, mend);
+		helper_exec(options, record, mend);
 	if (pid < 0)
 		log_error("a helper for an action cannot be started: %s", strerror(errno));
 	else
@@ -250,7 +217,8 @@ by_record(const struct call *call)
 	}
 	outcome.id = record.action.id;
 	outcome.journal = record.action.journal;
-	config = config_load(call->config_file, report_config, NULL);
+	config = config_load_checked(PROCESS_CONFIG_FD, report_config, NULL);
+	fcntl(PROCESS_CONFIG_FD, F_SETFD, FD_CLOEXEC);
 	perform(call, config, &record.action, &outcome);
 	config_free(config);
 	if (!call->mend) {

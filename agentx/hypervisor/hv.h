@@ -74,7 +74,7 @@ struct hv_driver {
 
 	/*
 	 * Does one step of an action, in the helper process. action->verb is one of enum verb,
-	 * never of enum action_extra:
+	 * or a step of enum action_extra:
 	 *
 	 *   start     creates vm from vm->file under vm->name, with action->uuid unless that is
 	 * zero (without a monitor of its own), and unpauses it. outcome->domid: the new domain
@@ -85,6 +85,10 @@ struct hv_driver {
 	 * be needed destroy   until the domain is gone memory    sets the balloon target to
 	 * action->number MiB (checked against floor and ceiling; not against the VM's own limits)
 	 * and returns once the hypervisor took it
+	 *
+	 * STEP_DUMP writes the memory of a dead domain to save_dir/UUID.core, over one that is
+	 * there, within action->deadline_ms; where it fails no file of it is left. STEP_SET_ASIDE
+	 * gives a dead domain another name (NAME-TIME) and another UUID; it stays.
 	 *
 	 * action->domid is the domain that is meant, looked up and held against its UUID just
 	 * before; 0 for start and restore. vm is the VM's entry of the configuration, or NULL for a

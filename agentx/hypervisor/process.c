@@ -15,7 +15,6 @@
 #include "hypervisor/worker.h"
 
 static struct {
-	const struct options *options;
 	struct config *config;
 	struct channel *engine;
 	struct facts facts;
@@ -94,24 +93,21 @@ peer(void *arg, enum role role, int fd)
 	actions_resend(hypervisor.actions);
 }
 
-static void
-reload(void *arg)
+static bool
+reload(void *arg, int fd)
 {
 	struct config *old = hypervisor.config;
-	struct config *config = config_load(hypervisor.options->file, report_config, NULL);
+	struct config *config = config_load_checked(fd, report_config, NULL);
 
 	(void)arg;
-	if (!config) {
-		log_error(
-		    "%s is not as it was when lauxend checked it; the old configuration stays",
-		    hypervisor.options->file);
-		return;
-	}
+	if (!config)
+		return false;
 	hypervisor.config = config;
 	workers_configure(hypervisor.workers, config);
 	actions_configure(hypervisor.actions, config);
 	config_free(old);
 	log_info("configuration read again: %zu VMs", config->vms_count);
+	return true;
 }
 
 static void
@@ -146,10 +142,9 @@ hypervisor_main(const struct options *options)
 	static const struct actions_handlers actions = {.tell = tell};
 	struct event_base *base = process_init(ROLE_HYPERVISOR, options, &handlers, NULL);
 
-	hypervisor.options = options;
-	hypervisor.config = config_load(options->file, report_config, NULL);
+	hypervisor.config = config_load_checked(PROCESS_CONFIG_FD, report_config, NULL);
 	if (!hypervisor.config)
-		fatal("%s cannot be used; see above", options->file);
+		fatal("there is no configuration from the parent");
 	hypervisor.engine = channel_new(base, "engine", &engine, NULL);
 	facts_init(&hypervisor.facts);
 	hypervisor.children = evsignal_new(base, SIGCHLD, children, NULL);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -27,6 +28,37 @@ record_path(char *path, const char *run_dir, uint64_t journal, uint64_t id)
 	snprintf(path, PATH_MAX, "%s/actions/%016" PRIx64 "-%" PRIu64, run_dir, journal, id);
 }
 
+/* A real directory that nobody else can change; one above it may be shared as /tmp is. */
+static bool
+is_roots(const char *path, bool above)
+{
+	struct stat status;
+
+	if (lstat(path, &status) < 0 || !S_ISDIR(status.st_mode) || status.st_uid != 0)
+		return false;
+	if (above && status.st_mode & S_ISVTX)
+		return true;
+	return !(status.st_mode & S_IWOTH) && (status.st_gid == 0 || !(status.st_mode & S_IWGRP));
+}
+
+/* What stands in the records is carried out by root: from the root directory down nobody else may
+ * be able to put others in their place. Whoever is not root has only himself to fear. */
+static bool
+is_safe(const char *actions)
+{
+	char whole[PATH_MAX], *slash;
+	bool safe;
+
+	if (geteuid() != 0)
+		return true;
+	safe = is_roots(actions, false) && realpath(actions, whole) && is_roots(whole, false);
+	for (bool above = false; safe && (slash = strrchr(whole, '/')) != whole; above = true) {
+		*slash = '\0';
+		safe = is_roots(whole, above);
+	}
+	return safe && is_roots("/", true);
+}
+
 bool
 records_prepare(const char *run_dir, char *error)
 {
@@ -34,10 +66,16 @@ records_prepare(const char *run_dir, char *error)
 
 	mkdir(run_dir, 0755); /* usually there already */
 	snprintf(path, sizeof(path), "%s/actions", run_dir);
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		text_format(error, TEXT_SIZE, "%s cannot be made (%s): no action can be recorded",
+			    path, strerror(errno));
+	else if (!is_safe(path))
+		text_format(error, TEXT_SIZE,
+			    "%s is not root's alone: no action is carried out; give run-dir "
+			    "back to root (0755)",
+			    path);
+	else
 		return true;
-	text_format(error, TEXT_SIZE, "%s cannot be made (%s): no action can be recorded", path,
-		    strerror(errno));
 	return false;
 }
 

@@ -41,7 +41,9 @@ enum record_state { RECORD_NONE, RECORD_WAITS, RECORD_RUNS, RECORD_DIED, RECORD_
 /* Path of the record of an action; room is PATH_MAX octets. */
 void record_path(char *path, const char *run_dir, uint64_t journal, uint64_t id);
 
-/* Makes run_dir and run_dir/actions where they are missing; false with error (TEXT_SIZE octets). */
+/* Makes run_dir and run_dir/actions where they are missing; false with error (TEXT_SIZE octets)
+ * where they cannot be made, or where another user could change them, as root acts on what is in
+ * them. */
 bool records_prepare(const char *run_dir, char *error);
 
 /* Writes a new record, for a helper to take; false with error. */

@@ -29,6 +29,7 @@ struct run {
 	struct action action;
 	struct fact_domain domain; /* as last seen */
 	bool destroyed;		   /* the guest did not end by itself */
+	char undumped[TEXT_SIZE];  /* why there is no core dump of it; else "" */
 	struct outcome *outcome;
 };
 
@@ -99,9 +100,17 @@ wait_domain(struct run *run, condition *met, int64_t ms)
 	return wait_for(run, &search, met, clock_mono_ms() + ms);
 }
 
+static const char *
+step_name(uint32_t verb)
+{
+	return verb == STEP_DUMP	? "core dump"
+	       : verb == STEP_SET_ASIDE ? "set aside"
+					: name_of(verb_names, (int)verb);
+}
+
 /* One step of the driver. */
 static bool
-step(struct run *run, enum verb verb)
+step(struct run *run, uint32_t verb)
 {
 	const struct sequence *sequence = run->sequence;
 	struct action action = run->action;
@@ -110,7 +119,7 @@ step(struct run *run, enum verb verb)
 	action.verb = verb;
 	outcome->state = REQUEST_UNDECIDED;
 	memset(outcome->error, 0, sizeof(outcome->error));
-	say(run, "VM %s: %s", action.name, name_of(verb_names, verb));
+	say(run, "VM %s: %s", action.name, step_name(verb));
 	sequence->driver->act(sequence->hv, &action, run->vm, outcome);
 	if (outcome->state != REQUEST_SUCCEEDED && outcome->state != REQUEST_FAILED)
 		outcome->state = REQUEST_UNDECIDED;
@@ -121,7 +130,7 @@ step(struct run *run, enum verb verb)
 
 /* A step that is done when the states say so, whatever the call said. */
 static bool
-step_until(struct run *run, enum verb verb, condition *met)
+step_until(struct run *run, uint32_t verb, condition *met)
 {
 	bool ok = step(run, verb);
 
@@ -267,8 +276,7 @@ none_lives(struct run *run)
 	if (presence == UNREADABLE)
 		return failed(run, "not begun: %s", error);
 	if (presence == PRESENT && domain_is_dead(&search.found))
-		return failed(run,
-			      "its dead domain %u still stands: reap it first, or ask for replace",
+		return failed(run, "its dead domain %u still stands: destroy it first",
 			      search.found.domid);
 	if (presence == PRESENT)
 		return failed(run, "it lives already, as domain %u", search.found.domid);
@@ -478,24 +486,85 @@ run_reboot(struct run *run)
 }
 
 static bool
-run_reap(struct run *run)
+wants_dump(const struct run *run)
 {
-	char error[TEXT_SIZE];
+	uint32_t policy = run->action.number;
 
-	if (!locate(run, error))
-		return !*error || failed(run, "%s", error);
+	return run->domain.flags & DOMAIN_SHUTDOWN &&
+	       (policy == ON_COREDUMP_DESTROY || policy == ON_COREDUMP_RESTART);
+}
+
+/* The rest goes on without one, and has half of the time left. */
+static void
+dump_core(struct run *run)
+{
+	int64_t left_ms = run->sequence->deadline_ms - clock_mono_ms();
+
+	run->action.deadline_ms = left_ms > 2 ? (uint32_t)(left_ms / 2) : 1;
+	if (!step(run, STEP_DUMP))
+		TEXT_SET(run->undumped, run->outcome->error);
+}
+
+/* Of the dead domain itself: false where it must stay as it is. */
+static bool
+may_bury(struct run *run)
+{
 	if (!(run->domain.flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING)))
 		return failed(run, "domain %u lives", run->action.domid);
 	if (run->domain.flags & DOMAIN_SHUTDOWN && run->domain.reason == REASON_SUSPEND)
 		return failed(run, "domain %u is suspended: it is being saved or is migrating",
 			      run->action.domid);
+	return true;
+}
+
+static bool
+bury(struct run *run)
+{
+	if (!may_bury(run))
+		return false;
+	if (wants_dump(run))
+		dump_core(run);
 	return step_until(run, VERB_DESTROY, when_gone);
+}
+
+/* The domain is found by its UUID no more. */
+static bool
+set_aside(struct run *run)
+{
+	return may_bury(run) && step_until(run, STEP_SET_ASIDE, when_gone);
+}
+
+/* None is left is a success. */
+static bool
+clear_away(struct run *run, bool (*how)(struct run *run))
+{
+	char error[TEXT_SIZE];
+
+	if (!locate(run, error))
+		return !*error || failed(run, "%s", error);
+	return how(run);
+}
+
+static bool
+tell_undumped(struct run *run)
+{
+	if (*run->undumped)
+		TEXT_FORMAT(run->outcome->error, "no core dump: %s", run->undumped);
+	return true;
+}
+
+static bool
+run_reap(struct run *run)
+{
+	return clear_away(run, bury) && tell_undumped(run);
 }
 
 static bool
 run_replace(struct run *run)
 {
-	return run_reap(run) && run_start(run);
+	bool aside = run->action.number == ON_RENAME_RESTART;
+
+	return clear_away(run, aside ? set_aside : bury) && run_start(run) && tell_undumped(run);
 }
 
 static const struct {

@@ -10,6 +10,10 @@
  * monitor, any other is removed and started here. outcome's domid is the new domain pause, unpause,
  * destroy, save, restore, memory   done when the states say so reap      removes a domain that is
  * shut down, and only such a one; none is left is a success replace   reap, then start
+ *
+ * reap and replace do first what action->number (enum on_action) says: a core dump, for which half
+ * of the time is given and whose failure is told but stops nothing; or, for rename-restart, the
+ * domain is not removed but set aside.
  */
 #ifndef HYPERVISOR_SEQUENCE_H
 #define HYPERVISOR_SEQUENCE_H

@@ -56,6 +56,16 @@ name_is_clean(const char name[VM_NAME_SIZE])
 	return strcmp(clean, name) == 0;
 }
 
+/* The VM of the configuration whose UUID the action has while it names another; or NULL. */
+static const struct config_vm *
+other_vm(const struct config *config, const struct action *action)
+{
+	const struct config_vm *vm =
+	    uuid_is_zero(action->uuid) ? NULL : config_find_uuid(config, action->uuid);
+
+	return vm && vm != action_vm(config, action) ? vm : NULL;
+}
+
 bool
 action_check(const struct config *config, const struct action *action, char *error)
 {
@@ -72,6 +82,9 @@ action_check(const struct config *config, const struct action *action, char *err
 		text_format(error, TEXT_SIZE,
 			    "%s is not in the configuration: only such a VM can be %s",
 			    *action->name ? action->name : "it", "started");
+	else if (verbs[i].needs_file && other_vm(config, action))
+		text_format(error, TEXT_SIZE, "its UUID is that of %s",
+			    other_vm(config, action)->name);
 	else if (action->verb == VERB_MEMORY &&
 		 (action->number < HV_MEMORY_FLOOR_MIB || action->number > HV_MEMORY_CEILING_MIB))
 		text_format(error, TEXT_SIZE, "memory must be %d to %d MiB", HV_MEMORY_FLOOR_MIB,

@@ -190,12 +190,13 @@ act_memory(struct hv *hv, const struct action *action, const struct config_vm *v
 }
 
 static const struct {
-	enum verb verb;
+	uint32_t verb;
 	step *run;
 } steps[] = {
-    {VERB_START, xen_start}, {VERB_SHUTDOWN, act_shutdown}, {VERB_REBOOT, act_reboot},
-    {VERB_PAUSE, act_pause}, {VERB_UNPAUSE, act_unpause},   {VERB_DESTROY, act_destroy},
-    {VERB_SAVE, xen_save},   {VERB_RESTORE, xen_restore},   {VERB_MEMORY, act_memory},
+    {VERB_START, xen_start}, {VERB_SHUTDOWN, act_shutdown},   {VERB_REBOOT, act_reboot},
+    {VERB_PAUSE, act_pause}, {VERB_UNPAUSE, act_unpause},     {VERB_DESTROY, act_destroy},
+    {VERB_SAVE, xen_save},   {VERB_RESTORE, xen_restore},     {VERB_MEMORY, act_memory},
+    {STEP_DUMP, xen_dump},   {STEP_SET_ASIDE, xen_set_aside},
 };
 
 void
@@ -233,6 +234,16 @@ mend_destroy(struct hv *hv, const struct action *action, struct outcome *outcome
 		xen_fail(hv, outcome, "%s was not destroyed, and runs on", action->name);
 }
 
+/* One that is to be dumped or set aside stays: the engine comes for it again. */
+static void
+mend_burial(struct hv *hv, const struct action *action, struct outcome *outcome)
+{
+	xen_mend_dump(hv, action);
+	if (action->number != ON_COREDUMP_DESTROY && action->number != ON_COREDUMP_RESTART &&
+	    action->number != ON_RENAME_RESTART)
+		mend_destroy(hv, action, outcome);
+}
+
 void
 xen_mend(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	 struct outcome *outcome)
@@ -243,17 +254,20 @@ xen_mend(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	switch (action->verb) {
 	case VERB_START:
 	case VERB_RESTORE:
+	case VERB_REBOOT:
 		xen_mend_new(hv, action, outcome);
 		break;
 	case VERB_SAVE:
 		xen_mend_save(hv, action, outcome);
 		break;
 	case VERB_DESTROY:
-	case ACTION_REAP:
 		mend_destroy(hv, action, outcome);
 		break;
+	case ACTION_REAP:
+		mend_burial(hv, action, outcome);
+		break;
 	case ACTION_REPLACE:
-		mend_destroy(hv, action, outcome);
+		mend_burial(hv, action, outcome);
 		if (outcome->state == REQUEST_SUCCEEDED)
 			xen_mend_new(hv, action, outcome);
 		break;

@@ -9,6 +9,7 @@
  *   xen_monitor.c  which domains have an xl monitor of their own
  *   xen_act.c      the steps that libxl does
  *   xen_start.c    the steps that xl does: start, save, restore; what they leave half done
+ *   xen_dead.c     what is done with a dead domain: core dump, setting aside
  *   xen_xl.c       runs xl
  *   xen_parse.c    reads text of others; pure
  */
@@ -146,17 +147,37 @@ void xen_restore(struct hv *hv, const struct action *action, const struct config
 void xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome);
 void xen_mend_save(struct hv *hv, const struct action *action, struct outcome *outcome);
 
+/* What is in save_dir of a VM: UUID and one of these. */
+#define XEN_PATH_SIZE 512
+#define XEN_STATE ".save"
+#define XEN_CORE ".core"
+void xen_path(struct hv *hv, const struct action *action, const char *suffix, char *path);
+
+/* Whether save_dir has room for the domain's memory, and an empty file PATH.part that only root
+ * reads; its end under PATH. False, and outcome filled: neither. -1 with errno. */
+bool xen_file_begin(struct hv *hv, const struct action *action, const char *part,
+		    struct outcome *outcome);
+int xen_file_keep(struct hv *hv, const char *part, const char *path);
+
+/* xen_dead.c */
+
+void xen_dump(struct hv *hv, const struct action *action, const struct config_vm *vm,
+	      struct outcome *outcome);
+void xen_set_aside(struct hv *hv, const struct action *action, const struct config_vm *vm,
+		   struct outcome *outcome);
+void xen_mend_dump(struct hv *hv, const struct action *action);
+
 void xen_sleep_ms(int ms);
 
 /* xen_xl.c */
 
 /*
- * Runs xl with these words (the first is "create", ...; ends with NULL) and waits for its end, for
- * which the helper's deadline is the limit: xl dies with the helper. Returns its exit status (128 +
- * the signal that ended it), or -1 where it could not be run; error (TEXT_SIZE octets) is then, or
- * where the status is not 0, the reason in xl's words.
+ * Runs xl with these words (the first is "create", ...; ends with NULL) and waits for its end;
+ * after limit_ms it is killed (0: the helper's deadline is the limit, as xl dies with the helper).
+ * Returns its exit status (128 + the signal that ended it), or -1 where it could not be run; error
+ * (TEXT_SIZE octets) is then, or where the status is not 0, the reason in xl's words.
  */
-int xen_xl(const char *const *words, char *error);
+int xen_xl(const char *const *words, uint32_t limit_ms, char *error);
 
 /* xen_parse.c */
 

@@ -24,7 +24,6 @@
 #define SAVE_SPARE_KIB (64 * 1024) /* of a state beside the memory; and left for others */
 #define SUSPEND_WAIT_MS 5000	   /* for a guest that was told to suspend */
 #define LOOK_MS 50
-#define PATH_SIZE 512
 #define OVERRIDE_SIZE 160
 
 /* The memory that an xl file asks for, read by xl's own reader; false, and outcome filled: why the
@@ -119,23 +118,23 @@ is_quotable(const char *text)
 }
 
 /* Saved states: SAVE_DIR/UUID.save, and while one is written UUID.save.part. */
-static void
-state_path(struct hv *hv, const struct action *action, const char *suffix, char *path)
+void
+xen_path(struct hv *hv, const struct action *action, const char *suffix, char *path)
 {
 	char uuid[UUID_TEXT_SIZE];
 
 	uuid_text(action->uuid, uuid);
-	snprintf(path, PATH_SIZE, "%s/%s%s", hv->config->save_dir, uuid, suffix);
+	snprintf(path, XEN_PATH_SIZE, "%s/%s%s", hv->config->save_dir, uuid, suffix);
 }
 
 /* A state that was saved before the VM was started afresh does not fit its disks any more. */
 static void
 retire_state(struct hv *hv, const struct action *action)
 {
-	char path[PATH_SIZE], old[PATH_SIZE];
+	char path[XEN_PATH_SIZE], old[XEN_PATH_SIZE];
 
-	state_path(hv, action, ".save", path);
-	state_path(hv, action, ".save.old", old);
+	xen_path(hv, action, XEN_STATE, path);
+	xen_path(hv, action, XEN_STATE ".old", old);
 	if (rename(path, old) == 0)
 		log_warn("%s: was started afresh, so its saved state is out of date: now %s",
 			 action->name, old);
@@ -150,7 +149,7 @@ create(const struct config_vm *vm, const uint8_t uuid[UUID_SIZE], char *error)
 	uuid_text(uuid, text);
 	snprintf(name, sizeof(name), "name=\"%s\"", vm->name);
 	snprintf(id, sizeof(id), "uuid=\"%s\"", text);
-	return xen_xl((const char *[]){"create", "-q", "-e", "-f", vm->file, name, id, NULL},
+	return xen_xl((const char *[]){"create", "-q", "-e", "-f", vm->file, name, id, NULL}, 0,
 		      error);
 }
 
@@ -216,7 +215,7 @@ has_space(struct hv *hv, const struct action *action, struct outcome *outcome)
 		fits = need_kib <= free_kib;
 		if (!fits)
 			xen_fail(hv, outcome,
-				 "the state of %s needs %" PRIu64 " MiB, %s has %" PRIu64
+				 "the memory of %s takes %" PRIu64 " MiB, %s has %" PRIu64
 				 " MiB free",
 				 action->name, need_kib / 1024, dir, free_kib / 1024);
 	}
@@ -224,8 +223,8 @@ has_space(struct hv *hv, const struct action *action, struct outcome *outcome)
 }
 
 /* Makes the finished file last, under its own name. */
-static int
-keep_state(struct hv *hv, const char *part, const char *path)
+int
+xen_file_keep(struct hv *hv, const char *part, const char *path)
 {
 	int fd = open(part, O_RDONLY | O_CLOEXEC);
 	int dir = open(hv->config->save_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -287,12 +286,12 @@ static void
 settle_save(struct hv *hv, const struct action *action, bool whole, int wait_ms,
 	    struct outcome *outcome)
 {
-	char path[PATH_SIZE], part[PATH_SIZE];
+	char path[XEN_PATH_SIZE], part[XEN_PATH_SIZE];
 	uint32_t domid;
 	int lives = xen_find(hv, action->uuid, action->name, &domid);
 
-	state_path(hv, action, ".save", path);
-	state_path(hv, action, ".save.part", part);
+	xen_path(hv, action, XEN_STATE, path);
+	xen_path(hv, action, XEN_STATE ".part", part);
 	if (lives < 0) {
 		outcome->state = REQUEST_UNDECIDED;
 		TEXT_FORMAT(outcome->error, "whether %s lives is not known: its state is in %s",
@@ -304,7 +303,7 @@ settle_save(struct hv *hv, const struct action *action, bool whole, int wait_ms,
 		outcome->state = REQUEST_FAILED;
 		if (!*outcome->error)
 			TEXT_FORMAT(outcome->error, "%s was not saved, and runs on", action->name);
-	} else if (whole && keep_state(hv, part, path)) {
+	} else if (whole && xen_file_keep(hv, part, path)) {
 		outcome->state = REQUEST_UNDECIDED;
 		TEXT_FORMAT(outcome->error, "the state of %s stays in %s: %s", action->name, part,
 			    strerror(errno));
@@ -334,19 +333,26 @@ make_part(struct hv *hv, const char *part, struct outcome *outcome)
 	return fd >= 0;
 }
 
+bool
+xen_file_begin(struct hv *hv, const struct action *action, const char *part,
+	       struct outcome *outcome)
+{
+	return has_space(hv, action, outcome) && make_part(hv, part, outcome);
+}
+
 void
 xen_save(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	 struct outcome *outcome)
 {
-	char part[PATH_SIZE], domid[16], error[TEXT_SIZE];
+	char part[XEN_PATH_SIZE], domid[16], error[TEXT_SIZE];
 	int status;
 
 	(void)vm;
-	state_path(hv, action, ".save.part", part);
-	if (!has_space(hv, action, outcome) || !make_part(hv, part, outcome))
+	xen_path(hv, action, XEN_STATE ".part", part);
+	if (!xen_file_begin(hv, action, part, outcome))
 		return;
 	snprintf(domid, sizeof(domid), "%" PRIu32, action->domid);
-	status = xen_xl((const char *[]){"save", domid, part, NULL}, error);
+	status = xen_xl((const char *[]){"save", domid, part, NULL}, 0, error);
 	if (status)
 		TEXT_SET(outcome->error, error);
 	settle_save(hv, action, status == 0 || is_whole(part), 0, outcome);
@@ -356,12 +362,12 @@ void
 xen_restore(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	    struct outcome *outcome)
 {
-	char path[PATH_SIZE], error[TEXT_SIZE];
+	char path[XEN_PATH_SIZE], error[TEXT_SIZE];
 	struct stat stat_of;
 	int status;
 
 	(void)vm;
-	state_path(hv, action, ".save", path);
+	xen_path(hv, action, XEN_STATE, path);
 	if (stat(path, &stat_of)) {
 		xen_fail(hv, outcome, "%s has no saved state: %s: %s", action->name, path,
 			 strerror(errno));
@@ -371,7 +377,7 @@ xen_restore(struct hv *hv, const struct action *action, const struct config_vm *
 	if (!is_new(hv, action, outcome) ||
 	    !has_memory(hv, action, (uint64_t)stat_of.st_size / 1024, outcome))
 		return;
-	status = xen_xl((const char *[]){"restore", "-e", path, NULL}, error);
+	status = xen_xl((const char *[]){"restore", "-e", path, NULL}, 0, error);
 	settle_new(hv, action, status, error, outcome);
 	/* a second restore would find disks that have moved on */
 	if (outcome->state == REQUEST_SUCCEEDED && unlink(path))
@@ -413,8 +419,8 @@ xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome
 void
 xen_mend_save(struct hv *hv, const struct action *action, struct outcome *outcome)
 {
-	char part[PATH_SIZE];
+	char part[XEN_PATH_SIZE];
 
-	state_path(hv, action, ".save.part", part);
+	xen_path(hv, action, XEN_STATE ".part", part);
 	settle_save(hv, action, is_whole(part), SUSPEND_WAIT_MS, outcome);
 }

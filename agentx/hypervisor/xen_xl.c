@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -59,6 +61,22 @@ read_complaint(int output, int status, char *error)
 		text_format(error, TEXT_SIZE, "xl failed with status %d and said nothing", status);
 }
 
+/* Whether pid ended in time. A pidfd is readable then. */
+static bool
+ends_in(pid_t pid, uint32_t limit_ms)
+{
+	int fd = (int)syscall(SYS_pidfd_open, pid, 0), r;
+	struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+	if (fd < 0)
+		return false;
+	do
+		r = poll(&wait, 1, (int)limit_ms);
+	while (r < 0 && errno == EINTR);
+	close(fd);
+	return r > 0;
+}
+
 static int
 wait_status(pid_t pid)
 {
@@ -71,10 +89,11 @@ wait_status(pid_t pid)
 }
 
 int
-xen_xl(const char *const *words, char *error)
+xen_xl(const char *const *words, uint32_t limit_ms, char *error)
 {
 	int output = memfd_create("xl", MFD_CLOEXEC);
 	pid_t helper = getpid(), pid = output < 0 ? -1 : fork();
+	bool late;
 	int status;
 
 	*error = '\0';
@@ -86,8 +105,14 @@ xen_xl(const char *const *words, char *error)
 			close(output);
 		return -1;
 	}
+	late = limit_ms && !ends_in(pid, limit_ms);
+	if (late)
+		kill(pid, SIGKILL);
 	status = wait_status(pid);
-	if (status)
+	if (status && late)
+		text_format(error, TEXT_SIZE, "xl %s took more than %g s", words[0],
+			    limit_ms / 1000.0);
+	else if (status)
 		read_complaint(output, status, error);
 	close(output);
 	return status == EXIT_NOT_RUN ? -1 : status;

@@ -1,6 +1,7 @@
 #include "parent/check.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,39 +14,43 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "parent/launch.h"
 
-#define OUTPUT_MAX 16384 /* octets of it that are looked at */
+#define ERRORS_MAX 16384 /* octets of them that are looked at */
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 void
-check_init(struct check *check, const char *file, const struct identity *identity)
+check_init(struct check *check, const char *file)
 {
-	*check = (struct check){.file = file, .identity = identity, .output = -1};
+	*check = (struct check){.file = file, .text = -1, .errors = -1};
 }
 
 void
 check_dispose(struct check *check)
 {
-	if (check->output >= 0)
-		close(check->output);
-	check_init(check, check->file, check->identity);
+	if (check->text >= 0)
+		close(check->text);
+	if (check->errors >= 0)
+		close(check->errors);
+	check_init(check, check->file);
 }
 
 /* What is said goes to memory: no reader is needed, and the process never waits for one. */
-static bool
-check_launch(struct check *check)
+bool
+check_start(struct check *check)
 {
-	char *argv[] = {"lauxend", "-n", "-f", (char *)check->file, NULL};
-	struct launch how = {.argv = argv, .control = -1};
+	char *argv[] = {"lauxend", "-nv", "-f", (char *)check->file, NULL};
+	struct launch how = {.argv = argv, .control = -1, .config = -1};
 
-	if (check->output >= 0)
-		close(check->output);
-	check->output = memfd_create("lauxend -n", MFD_CLOEXEC);
-	if (check->output < 0) {
+	check_dispose(check);
+	check->text = memfd_create("lauxend configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	check->errors = memfd_create("lauxend errors", MFD_CLOEXEC);
+	if (check->text < 0 || check->errors < 0) {
 		log_error("cannot check the configuration: memfd_create: %s", strerror(errno));
 		return false;
 	}
-	how.output = check->output;
-	how.identity = check->second ? check->identity : NULL;
+	how.output = check->text;
+	how.errors = check->errors;
 	check->pid = launch(&how);
 	if (check->pid < 0)
 		check->pid = 0;
@@ -53,28 +58,30 @@ check_launch(struct check *check)
 }
 
 bool
-check_start(struct check *check)
-{
-	check_dispose(check);
-	return check_launch(check);
-}
-
-enum check_result
 check_ended(struct check *check, int status)
 {
 	check->pid = 0;
 	if (check->late || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		return CHECK_BAD;
-	if (check->second || !check->identity->switches)
-		return CHECK_GOOD;
-	check->second = true;
-	return check_launch(check) ? CHECK_GOES_ON : CHECK_BAD;
+		return false;
+	if (fcntl(check->text, F_ADD_SEALS, SEALS) == 0)
+		return true;
+	log_error("cannot seal the configuration: %s", strerror(errno));
+	return false;
+}
+
+int
+check_take(struct check *check)
+{
+	int text = check->text;
+
+	check->text = -1;
+	return text;
 }
 
 static void
-check_read(const struct check *check, char text[OUTPUT_MAX])
+check_read(const struct check *check, char text[ERRORS_MAX])
 {
-	ssize_t length = check->output < 0 ? 0 : pread(check->output, text, OUTPUT_MAX - 1, 0);
+	ssize_t length = check->errors < 0 ? 0 : pread(check->errors, text, ERRORS_MAX - 1, 0);
 
 	text[length > 0 ? length : 0] = '\0';
 }
@@ -82,7 +89,7 @@ check_read(const struct check *check, char text[OUTPUT_MAX])
 void
 check_error(const struct check *check, char *text, size_t size, int *more)
 {
-	char output[OUTPUT_MAX], *rest;
+	char errors[ERRORS_MAX], *rest;
 
 	*more = 0;
 	if (check->late) {
@@ -90,13 +97,13 @@ check_error(const struct check *check, char *text, size_t size, int *more)
 			    CHECK_MS / 1000);
 		return;
 	}
-	check_read(check, output);
-	rest = output + strcspn(output, "\n");
+	check_read(check, errors);
+	rest = errors + strcspn(errors, "\n");
 	for (char *p = rest; (p = strchr(p, '\n')) && p[1]; p++)
 		++*more;
 	*rest = '\0';
-	if (*output)
-		text_set(text, size, output);
+	if (*errors)
+		text_set(text, size, errors);
 	else
 		text_format(text, size, "%s: the check of it failed without a word", check->file);
 }
@@ -130,22 +137,14 @@ check_wait(struct check *check)
 }
 
 bool
-check_now(const char *file, const struct identity *identity)
+check_now(struct check *check)
 {
-	enum check_result result = CHECK_BAD;
-	char output[OUTPUT_MAX];
-	struct check check;
+	char errors[ERRORS_MAX];
 
-	check_init(&check, file, identity);
-	if (check_start(&check))
-		do
-			result = check_ended(&check, check_wait(&check));
-		while (result == CHECK_GOES_ON);
-	if (result == CHECK_BAD) {
-		check_read(&check, output);
-		fputs(output, stderr);
-		log_error("%s: not started, because the configuration is not usable", file);
-	}
-	check_dispose(&check);
-	return result == CHECK_GOOD;
+	if (check_start(check) && check_ended(check, check_wait(check)))
+		return true;
+	check_read(check, errors);
+	fputs(errors, stderr);
+	log_error("%s: not started, because the configuration is not usable", check->file);
+	return false;
 }

@@ -70,30 +70,27 @@ identity_take(const struct identity *identity)
 	return true;
 }
 
-static bool
-move_descriptor(int from, int to)
-{
-	return from == to ? fcntl(to, F_SETFD, 0) == 0 : dup2(from, to) == to;
-}
-
-/* Output first: its number may be that of the control channel. */
+/* Each gets its number; all are first moved to where they are in nobody's way. */
 static bool
 place_descriptors(const struct launch *how)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	unsigned first = PROCESS_CONTROL_FD;
+	int from[] = {[STDIN_FILENO] = open("/dev/null", O_RDWR | O_CLOEXEC),
+		      [STDOUT_FILENO] = how->output,
+		      [STDERR_FILENO] = how->errors,
+		      [PROCESS_CONTROL_FD] = how->control,
+		      [PROCESS_CONFIG_FD] = how->config};
+	const int count = sizeof(from) / sizeof(from[0]);
 
-	if (null < 0 || !move_descriptor(null, STDIN_FILENO))
+	if (from[STDIN_FILENO] < 0)
 		return false;
-	if (how->output >= 0 && (!move_descriptor(how->output, STDOUT_FILENO) ||
-				 !move_descriptor(how->output, STDERR_FILENO)))
-		return false;
-	if (how->control >= 0) {
-		if (!move_descriptor(how->control, PROCESS_CONTROL_FD))
+	for (int to = 0; to < count; to++)
+		if (from[to] >= 0 && (from[to] = fcntl(from[to], F_DUPFD_CLOEXEC, count)) < 0)
 			return false;
-		first++;
-	}
-	return close_range(first, ~0u, 0) == 0;
+	close_range(STDERR_FILENO + 1, (unsigned)count - 1, 0);
+	for (int to = 0; to < count; to++)
+		if (from[to] >= 0 && dup2(from[to], to) < 0)
+			return false;
+	return close_range((unsigned)count, ~0u, 0) == 0;
 }
 
 /* In the new process. exec resets the handlers of signals, but keeps what is ignored or blocked. */

@@ -22,9 +22,9 @@ struct identity {
 bool identity_find(struct identity *identity, const char *user);
 
 struct launch {
-	char *const *argv;		 /* ends with NULL */
-	int control;			 /* becomes PROCESS_CONTROL_FD; -1: it has none */
-	int output;			 /* becomes stdout and stderr; -1: the caller's */
+	char *const *argv;   /* ends with NULL */
+	int output, errors;  /* become stdout and stderr; -1: the caller's */
+	int control, config; /* become PROCESS_CONTROL_FD, PROCESS_CONFIG_FD; -1: none */
 	const struct identity *identity; /* NULL: the caller's */
 };
 

@@ -42,6 +42,7 @@ static struct {
 	struct child children[ROLE_COUNT];
 	struct restarts restarts;
 	struct check check;
+	int config; /* the current one: its text, checked and sealed */
 	struct event *check_timer, *stop_timer;
 	bool check_again; /* SIGHUP came while one ran */
 	bool stopping;
@@ -99,15 +100,14 @@ join_peers(const struct child *child)
 	}
 }
 
-/* Starts child with one end of a new control channel. */
+/* Starts child with one end of a new control channel and the current configuration. */
 static bool
 child_start(struct child *child)
 {
 	const struct options *options = parent.options;
-	char *argv[9] = {"lauxend", "--child", (char *)name_of(role_names, (int)child->role), "-f",
-			 (char *)options->file};
-	struct launch how = {.argv = argv, .output = -1};
-	int pair[2], argc = 5;
+	char *argv[6] = {"lauxend", "--child", (char *)name_of(role_names, (int)child->role)};
+	struct launch how = {.argv = argv, .output = -1, .errors = -1, .config = parent.config};
+	int pair[2], argc = 3;
 
 	if (options->foreground)
 		argv[argc++] = "-d";
@@ -229,9 +229,11 @@ child_ended(struct child *child, int status)
 static void
 reload_children(void)
 {
-	log_info("configuration %s loaded again", parent.options->file);
+	close(parent.config);
+	parent.config = check_take(&parent.check);
+	log_info("configuration %s loaded again", parent.check.file);
 	for (size_t role = ROLE_HYPERVISOR; role < ROLE_COUNT; role++)
-		channel_send(child_of(role)->control, MSG_RELOAD, 0, NULL, 0);
+		channel_send_fd(child_of(role)->control, MSG_RELOAD, 0, parent.config);
 }
 
 static void
@@ -261,18 +263,14 @@ check_begin(void)
 static void
 check_settle(int status)
 {
-	enum check_result result = check_ended(&parent.check, status);
+	bool good = check_ended(&parent.check, status);
 
-	if (result == CHECK_GOES_ON) {
-		set_timer(parent.check_timer, CHECK_MS);
-		return;
-	}
 	event_del(parent.check_timer);
 	if (parent.stopping)
 		return;
 	if (parent.check_again)
 		check_begin();
-	else if (result == CHECK_GOOD)
+	else if (good)
 		reload_children();
 	else
 		refuse_reload();
@@ -447,13 +445,15 @@ make_children(void)
 }
 
 int
-parent_main(const struct options *options, const char *user)
+parent_main(const struct options *options, const char *file, const char *user)
 {
 	parent.options = options;
 	log_open("parent", true, options->verbose);
 	launch_prepare();
-	if (!identity_find(&parent.identity, user) || !check_now(options->file, &parent.identity))
+	check_init(&parent.check, file);
+	if (!identity_find(&parent.identity, user) || !check_now(&parent.check))
 		return 1;
+	parent.config = check_take(&parent.check);
 	if (!options->foreground && daemon(0, 0) < 0)
 		fatal("cannot go to the background: %s", strerror(errno));
 	log_open("parent", options->foreground, options->verbose);
@@ -461,7 +461,6 @@ parent_main(const struct options *options, const char *user)
 	parent.base = event_base_new();
 	if (!parent.base)
 		fatal("libevent gives no loop");
-	check_init(&parent.check, options->file, &parent.identity);
 	parent.check_timer = new_timer(check_overdue, NULL);
 	parent.stop_timer = new_timer(stop_overdue, NULL);
 	watch_signals();

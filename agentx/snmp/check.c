@@ -38,7 +38,7 @@ struct check {
 	(IN(VM_OTHER) | IN(VM_PREPARING) | IN(VM_RUNNING) | IN(VM_SUSPENDING) | IN(VM_RESUMING) |  \
 	 IN(VM_PAUSED) | IN(VM_MIGRATING) | IN(VM_SHUTTING_DOWN) | IN(VM_CRASHED))
 static const uint32_t verb_states[] = {
-    [VERB_START] = IN(VM_SHUTDOWN) | IN(VM_CRASHED),
+    [VERB_START] = IN(VM_SHUTDOWN) | IN(VM_CRASHED) | IN(VM_SUSPENDED),
     [VERB_SHUTDOWN] = IN(VM_RUNNING),
     [VERB_REBOOT] = IN(VM_RUNNING),
     [VERB_PAUSE] = IN(VM_RUNNING),
@@ -257,7 +257,8 @@ is_repeat(const struct check *check, uint32_t vm, uint32_t verb, uint32_t number
 			last = request;
 	}
 	return last && (uint32_t)last->verb == verb && last->number == number &&
-	       (is_open(last) || check->wall_ms - last->accepted < REPEAT_MS);
+	       (is_open(last) ||
+		(check->wall_ms >= last->accepted && check->wall_ms - last->accepted < REPEAT_MS));
 }
 
 /* Room for one more request of the VM. */
@@ -279,6 +280,15 @@ has_room(const struct check *check, uint32_t vm)
 	return requests->count + added < REQUESTS_MAX && open < REQUESTS_PER_VM;
 }
 
+/* What has ended and still has its domain (on_poweroff "preserve") can be rid of that. */
+static bool
+makes_sense(const struct mib_vm *vm, uint32_t verb)
+{
+	if (vm->state == VM_UNKNOWN || verb_states[verb] & IN(vm->state))
+		return true;
+	return verb == VERB_DESTROY && vm->state == VM_SHUTDOWN && vm->domid > 0;
+}
+
 /* A request of a verb to a VM; at_number: the variable with the number, where there is one. */
 static int
 check_verb(struct check *check, const struct draft *draft, const struct mib_vm *vm, uint32_t verb,
@@ -293,7 +303,7 @@ check_verb(struct check *check, const struct draft *draft, const struct mib_vm *
 	     (!(vm->absent >> mib_vm_BIT_memory_max_mib & 1) && number > vm->memory_max_mib)))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	check->at = at;
-	if (vm->state != VM_UNKNOWN && !repeat && !(verb_states[verb] & IN(vm->state)))
+	if (!repeat && !makes_sense(vm, verb))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	if (!repeat && !has_room(check, vm->index))
 		return SNMP_ERR_RESOURCEUNAVAILABLE;
@@ -330,6 +340,22 @@ draft_first(const struct draft *draft)
 	return first;
 }
 
+/*
+ * The whole row once more. The engine says whether it stands: ours may be of a SET that was undone
+ * just now, of which the engine's word is still on its way.
+ */
+static void
+wish_again(struct check *check, const struct draft *draft, const struct mib_request *row)
+{
+	struct wish wish = {
+	    .hold = {.verb = (uint32_t)row->verb, .vm = row->vm_index, .number = row->number},
+	    .at = draft->at[PART_STATUS]};
+
+	memcpy(wish.hold.id, draft->id, sizeof(wish.hold.id));
+	memcpy(wish.hold.vm_text, draft->target, sizeof(wish.hold.vm_text));
+	wish_add(check->wishes, &wish);
+}
+
 /* A row that is there already is asked for once more: fine where it is the same, part by part. */
 static int
 check_same(struct check *check, const struct draft *draft, const struct mib_request *row)
@@ -350,6 +376,8 @@ check_same(struct check *check, const struct draft *draft, const struct mib_requ
 		check->at = at != 0 ? at : draft->at[PART_STATUS];
 		return SNMP_ERR_INCONSISTENTVALUE;
 	}
+	if (create)
+		wish_again(check, draft, row);
 	return SNMP_ERR_NOERROR;
 }
 

@@ -14,7 +14,6 @@
 #include "snmp/set.h"
 
 static struct agent {
-	const struct options *options;
 	struct mib_rows rows;
 	struct channel *engine;
 	struct session *session;
@@ -176,17 +175,18 @@ agent_report(void *arg, const char *error)
 	log_error("%s", error);
 }
 
-static void
-agent_reload(void *arg)
+static bool
+agent_reload(void *arg, int fd)
 {
-	struct config *config = config_load(agent.options->file, agent_report, NULL);
+	struct config *config = config_load_checked(fd, agent_report, NULL);
 
 	(void)arg;
 	if (!config)
-		return;
+		return false;
 	session_move(agent.session, config->agentx_socket);
 	notify_pace(agent.notify, config->notify_rate);
 	config_free(config);
+	return true;
 }
 
 static void
@@ -213,11 +213,10 @@ agentx_main(const struct options *options)
 						       .notified = master_notified};
 	static const struct notify_handlers notify = {.handed = agent_handed};
 	struct event_base *base = process_init(ROLE_AGENTX, options, &process, NULL);
-	struct config *config = config_load(options->file, agent_report, NULL);
+	struct config *config = config_load_checked(PROCESS_CONFIG_FD, agent_report, NULL);
 
 	if (!config)
-		fatal("%s has errors", options->file);
-	agent.options = options;
+		fatal("there is no configuration from the parent");
 	mib_rows_init(&agent.rows, false);
 	agent.engine = channel_new(base, "engine", &engine, NULL);
 	agent.set = set_new(&agent.rows, agent.engine);

@@ -11,11 +11,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define PATH_SIZE 4096
-#define MARK_SIZE 64 /* octets, always all of them: a place on the disk is theirs */
+#define LOCK_LOOK_MS 20 /* between two looks at a lock that another has */
+#define MARK_SIZE 64	/* octets, always all of them: a place on the disk is theirs */
 #define MARK_FORMAT "in memory: events %" PRIu32 ", requests %" PRIu64 "\n"
 #define MARK_READ "in memory: events %" SCNu32 ", requests %" SCNu64
 
@@ -57,18 +59,25 @@ files_lock_stands(const struct files *files, const char *path)
 	       held.st_ino == named.st_ino;
 }
 
+/* Opens the lock file; its name goes to path. */
+static bool
+files_open_lock(struct files *files, char path[static PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "%s/%s", files->dir, STORE_LOCK);
+	if (files_lock_stands(files, path))
+		return true;
+	files_unlock(files);
+	files->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return files->lock_fd >= 0;
+}
+
 bool
 files_lock(struct files *files, char *error, size_t size)
 {
 	char path[PATH_SIZE];
 	struct stat status;
 
-	snprintf(path, sizeof(path), "%s/%s", files->dir, STORE_LOCK);
-	if (files_lock_stands(files, path))
-		return true;
-	files_unlock(files);
-	files->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (files->lock_fd < 0) {
+	if (!files_open_lock(files, path)) {
 		snprintf(error, size, "%s: %s", path, strerror(errno));
 		return false;
 	}
@@ -84,6 +93,22 @@ files_lock(struct files *files, char *error, size_t size)
 	if (fstat(files->lock_fd, &status) == 0 && status.st_size < MARK_SIZE)
 		files_mark(files, NULL);
 	return true;
+}
+
+void
+files_wait(struct files *files, int64_t until_ms)
+{
+	const struct timespec rest = {.tv_nsec = LOCK_LOOK_MS * 1000000L};
+	char path[PATH_SIZE];
+	bool said = false;
+
+	while (files_open_lock(files, path) && flock(files->lock_fd, LOCK_EX | LOCK_NB) < 0 &&
+	       errno == EWOULDBLOCK && clock_mono_ms() < until_ms) {
+		if (!said)
+			log_info("store: another lauxend has %s; waiting for its end", files->dir);
+		said = true;
+		nanosleep(&rest, NULL);
+	}
 }
 
 bool

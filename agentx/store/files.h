@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "store/mirror.h"
 
@@ -23,6 +24,10 @@ void files_dispose(struct files *files); /* gives the lock back */
 
 /* Takes the lock, or keeps it. False: error (size octets) says why and what to do. */
 bool files_lock(struct files *files, char *error, size_t size);
+
+/* Waits until the lock can be had, at most until_ms (clock_mono_ms()): a process that has it may be
+ * just ending. */
+void files_wait(struct files *files, int64_t until_ms);
 
 /*
  * The mark: numbers below these may be in use although no database says so, as it could not be

@@ -18,6 +18,7 @@
 
 #define QUEUE_MAX 10000 /* operations; a disk that is that far behind hangs */
 #define HANDED_DELAY_MS 1000
+#define OTHER_ENDS_MS 5000 /* for the engine of a parent that was killed: it writes what waits */
 #define CLOSE_GRACE_MS 100 /* a writer that is at the deadline still ends properly */
 
 static struct operation *
@@ -258,6 +259,7 @@ store_open(struct event_base *base, const char *dir, uint32_t journal_size,
 		fatal("store: libevent refuses its eventfd");
 	database_init(&store->database, dir, journal_size);
 	mirror_init(&store->mirror, journal_size);
+	files_wait(&store->database.files, clock_mono_ms() + OTHER_ENDS_MS);
 	store_load(store, content);
 	handlers->health(arg, !store->in_memory, store->error);
 	store_start_thread(store);

@@ -70,7 +70,8 @@ struct store_handlers {
 
 /*
  * Opens dir/store.db, made where it is missing, and reads content; always succeeds (see above), and
- * says by handlers->health at once how it is. journal_size bounds the events kept.
+ * says by handlers->health at once how it is. journal_size bounds the events kept. Where another
+ * process has the store, its end is waited for, 5 s at most: it may be just ending.
  */
 struct store *store_open(struct event_base *base, const char *dir, uint32_t journal_size,
 			 const struct store_handlers *handlers, void *arg,
@@ -81,7 +82,8 @@ struct store *store_open(struct event_base *base, const char *dir, uint32_t jour
 uint64_t store_journal(struct store *store);
 
 /* Writes all that waits (at most deadline_ms of clock_mono_ms()), then closes. What was not told
- * yet is told from within. Not to be called from a handler. */
+ * yet is told from within, when the store takes nothing any more: who is told must not put anything
+ * then. Not to be called from a handler. */
 void store_close(struct store *store, int64_t deadline_ms);
 
 /* Called in the loop when the write is settled; durable: it is on disk. */

@@ -50,7 +50,8 @@ traps() { grep -aoE 'event-[0-9]+' "$LX_TRAPS" | cut -d- -f2; }
 traps_are() { [ "$(traps | tr '\n' ' ')" = "$(seq -s ' ' "$1" "$2") " ]; }
 all_traps() { [ "$(traps | sort -n | uniq | tr '\n' ' ')" = "$(seq -s ' ' "$1" "$2") " ]; }
 handed_last() { [ "$(grep -c "^handed $1$" "$LX_DIR/said")" -ge 1 ]; }
-answers() { lx_get $LX_VM_NAME.1; }
+# snmpget succeeds also where snmpd alone answers that there is no such object.
+answers() { [ "$(lx_get $LX_VM_NAME.1)" = '"vm1"' ]; }
 
 lx_begin
 LX_SIM=$LX_DIR/none
@@ -99,7 +100,10 @@ check_is "GETNEXT past all goes on behind" \
 	"$(snmpgetnext -v2c -c public -On "$LX_AGENT" $R.9 | cut -d' ' -f1)" ".$PASS"
 # lxAgent 20, lxHost 19, lxVmTable 26 columns less one value, control 2
 check_is "a walk finds every instance" "$(lx_walk $R | wc -l)" $((20 + 19 + 9 * 26 - 1 + 9 * 2))
-check_is "GETBULK and GETNEXT agree" "$(snmpwalk -v2c -c public -On -Cc "$LX_AGENT" $LX_VM | sha1sum)" "$(lx_walk $LX_VM | sha1sum)"
+# but for column 19, which is an age
+check_is "GETBULK and GETNEXT agree" \
+	"$(snmpwalk -v2c -c public -On -Cc "$LX_AGENT" $LX_VM | grep -vF $LX_VM.19. | sha1sum)" \
+	"$(lx_walk $LX_VM | grep -vF $LX_VM.19. | sha1sum)"
 check_is "a walk ascends" "$(lx_walk $R | wc -l)" "$(lx_walk $R | cut -d' ' -f1 | sort -u | wc -l)"
 check_is "VM-MIB: scalars and vmTable" "$(lx_walk 1.3.6.1.2.1.236 | wc -l)" $((6 + 9 * 16))
 check_is "VM-MIB: UUID in 16 octets" "$(lx_get 1.3.6.1.2.1.236.1.4.1.3.1 | tr -d '" ')" 22222222222222222222222222220001
@@ -153,7 +157,8 @@ check_is "nothing of these was held" "$(since | grep -c hold)" 0
 fake vm 7 11
 check "start of a VM that is shut down" lx_set $C.1.7 i 2
 fake vm 8 6
-set_fails "start of a suspended VM" inconsistentValue $C.1.8 $C.1.8 i 2
+set_fails "unpause of a suspended VM" inconsistentValue $C.1.8 $C.1.8 i 6
+check "start of a suspended VM, whose saved state may be gone" lx_set $C.1.8 i 2
 check "restore of a suspended VM" lx_set $C.1.8 i 9
 fake vm 9 1
 check "any verb where the state is unknown" lx_set $C.1.9 i 6
@@ -168,7 +173,8 @@ release"
 check_is "the row is there" "$(lx_get $Q.2$A $Q.3$A $Q.4$A $Q.5$A $Q.11$A | tr '\n' ' ')" '"vm6" 10 400 1 1 '
 mark
 check "the same once more: noError" lx_set $Q.2$A s vm6 $Q.3$A i 10 $Q.4$A u 400 $Q.11$A i 4
-check_is "and nothing is done" "$(since)" ""
+check_wait 2 "the engine says whether it stands" since_is "hold id=job-1 verb=memory vm=6 number=400 text=vm6
+release"
 set_fails "the same id, another verb" inconsistentValue $Q.3$A $Q.2$A s vm6 $Q.3$A i 5 $Q.4$A u 400 $Q.11$A i 4
 set_fails "the same id, another VM" inconsistentValue $Q.2$A $Q.2$A s vm5 $Q.3$A i 10 $Q.4$A u 400 $Q.11$A i 4
 set_fails "the same id, another number" inconsistentValue $Q.4$A $Q.11$A i 4 $Q.2$A s vm6 $Q.3$A i 10 $Q.4$A u 401

@@ -20,6 +20,7 @@
  * Printed: "hold N id=... verb=... vm=... number=... text=...", "release N", "drop N", "handed S";
  * N counts the holds.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@
 #define HOLDS_MAX 10000
 
 static struct {
-	struct options options;
+	const char *config; /* the file that stands for the parent's text */
 	struct event_base *base;
 	struct channel *control, *agentx;
 	pid_t child;
@@ -235,23 +236,36 @@ give_engine(void)
 	send_events();
 }
 
+static int
+open_config(void)
+{
+	int fd = open(fake.config, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		fatal("%s cannot be opened", fake.config);
+	return fd;
+}
+
 /* Before the loop's descriptors exist, or with all of them closed on the way to the new image. */
 static void
 start_agentx(void)
 {
-	int pair[2];
+	int pair[2], config = open_config();
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		fatal("no socket pair");
 	fake.child = fork();
 	if (fake.child == 0) {
-		if (pair[1] == PROCESS_CONTROL_FD)
-			pair[1] = dup(pair[1]);
-		dup2(pair[1], PROCESS_CONTROL_FD);
-		execl("/proc/self/exe", "fake_engine", "--child", fake.options.file, (char *)NULL);
+		int control = fcntl(pair[1], F_DUPFD_CLOEXEC, PROCESS_CONFIG_FD + 1);
+
+		config = fcntl(config, F_DUPFD_CLOEXEC, PROCESS_CONFIG_FD + 1);
+		dup2(control, PROCESS_CONTROL_FD);
+		dup2(config, PROCESS_CONFIG_FD);
+		execl("/proc/self/exe", "fake_engine", "--child", (char *)NULL);
 		_exit(127);
 	}
 	close(pair[1]);
+	close(config);
 	channel_attach(fake.control, pair[0]);
 	give_engine();
 }
@@ -394,8 +408,11 @@ do_dies(char *words)
 static void
 do_reload(char *words)
 {
+	int fd = open_config();
+
 	(void)words;
-	channel_send(fake.control, MSG_RELOAD, 0, NULL, 0);
+	channel_send_fd(fake.control, MSG_RELOAD, 0, fd);
+	close(fd);
 }
 
 static void
@@ -466,9 +483,8 @@ main(int argc, char **argv)
 	static const struct channel_handlers agentx = {.received = agentx_received, .pull = pull};
 	struct event *commands;
 
-	if (argc == 3 && strcmp(argv[1], "--child") == 0)
-		return agentx_main(&(struct options){.file = argv[2],
-						     .foreground = true,
+	if (argc == 2 && strcmp(argv[1], "--child") == 0)
+		return agentx_main(&(struct options){.foreground = true,
 						     .verbose = getenv("FAKE_VERBOSE") ? 1 : 0});
 	if (argc != 2) {
 		fprintf(stderr, "usage: %s FILE\n", argv[0]);
@@ -477,7 +493,7 @@ main(int argc, char **argv)
 	setlinebuf(stdout);
 	signal(SIGPIPE, SIG_IGN);
 	log_open("fake", true, 0);
-	fake.options.file = argv[1];
+	fake.config = argv[1];
 	fake.epoch_ms = INT64_C(1790000000000);
 	fake.base = event_base_new();
 	mib_rows_init(&fake.rows, true);

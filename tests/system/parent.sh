@@ -88,11 +88,38 @@ marker_nowhere() {
 		! find "/proc/$pid/fd" -lname "$LX_DIR/marker" | grep . || return
 	done
 }
-# Descriptors of a child that its own program did not open: 0 to 2 and the control channel.
-control_is_socket() {
+# Descriptors of a child that its own program did not open: 0 to 2, the control channel, the text of
+# the configuration.
+descriptors_given() {
 	local pid
 	for pid in $(pids); do
-		[[ $(readlink "/proc/$pid/fd/3") == socket:* && $(readlink "/proc/$pid/fd/0") == /dev/null ]] || return
+		[[ $(readlink "/proc/$pid/fd/0") == /dev/null && $(readlink "/proc/$pid/fd/3") == socket:* &&
+			$(readlink "/proc/$pid/fd/4") == "/memfd:lauxend configuration"* ]] || return
+	done
+}
+# all_work_with TEXT, WITHOUT: each child's configuration has the first and not the second.
+all_work_with() {
+	local role pid
+	for role in $roles; do
+		pid=$(lx_child "$role") && grep -q -- "$1" "/proc/$pid/fd/4" && ! grep -q -- "$2" "/proc/$pid/fd/4" || return
+	done
+}
+# What was checked cannot be changed, even by root, by whoever has the descriptor.
+sealed() {
+	local before
+	before=$(cksum <"/proc/$1/fd/4")
+	! printf x 2>/dev/null >>"/proc/$1/fd/4" && ! truncate -s 0 "/proc/$1/fd/4" 2>/dev/null &&
+		[ "$before" = "$(cksum <"/proc/$1/fd/4")" ]
+}
+serves() { [ "$(lx_walk "$LX_VM_NAME" 2>/dev/null | grep -c "STRING: \"$1\"")" = 1 ] && lx_agent_up; }
+# kill_each TEXT NAME: each child by SIGKILL; it comes back and the VM NAME is served.
+kill_each() {
+	local role was
+	for role in $roles; do
+		was=$(lx_child "$role")
+		kill -KILL "$was"
+		check_wait 20 "$1: $role killed: there again" all_joined_but "$role" "$was"
+		check_wait 20 "$1: $role killed: $2 is served" serves "$2"
 	done
 }
 
@@ -130,9 +157,6 @@ check "started without a file: says so" said "there is no such file"
 if [ "$(id -u)" = 0 ]; then
 	check_is "a user that is not there" "$(rc_of "$lauxend" -d -u nobody-of-that-name -f "$LX_DIR/lauxen.conf")" 1
 	check "a user that is not there: what to do" said "create it"
-	chmod 700 "$LX_DIR"
-	check_is "a file that the user may not read" "$(rc_of "$lauxend" -d -u nobody -f "$LX_DIR/lauxen.conf")" 1
-	check "a file that the user may not read: who" said "user nobody (uid"
 else
 	skip "a user that is not there" "only root changes users"
 fi
@@ -141,7 +165,8 @@ fi
 start "three children, joined" -u "$me"
 command -v ss >/dev/null || skip "who is joined to whom" "there is no ss(8)"
 check "no descriptor of the caller is in any process" marker_nowhere
-check "children have the control channel, and no terminal" control_is_socket
+check "children have the control channel, the configuration, and no terminal" descriptors_given
+check "nobody can change the configuration that they have" sealed "$(lx_child engine)"
 check_is "the processes are called lauxend" "$(for pid in $(pids); do cat "/proc/$pid/comm"; done | sort -u)" lauxend
 for role in $roles; do kill_child "$role"; done
 kill_child engine
@@ -163,6 +188,40 @@ line=$(log_lines)
 for _ in 1 2 3 4 5; do kill -HUP "$LX_LAUXEND"; done
 check_wait 20 "SIGHUP, five at once: loaded again" logged_after "$line" "configuration .* loaded again"
 check_is "SIGHUP: no child was started anew" "$(pids)" "$before"
+ends_by TERM 10
+
+# ---- what a child that is started again works with ----
+uuid_1=11111111-2222-4333-8444-555555555555
+uuid_2=66666666-7777-4888-8999-aaaaaaaaaaaa
+echo "uuid = \"$uuid_1\"" >"$LX_DIR/www.cfg"
+lx_snmpd
+lx_simxen
+start "started again, with snmpd and a simulated host" -u "$me"
+check_wait 20 "www is served" serves www
+cp "$LX_DIR/bad.conf" "$LX_DIR/lauxen.conf"
+echo "uuid = \"$uuid_2\"" >"$LX_DIR/www.cfg"
+line=$(log_lines)
+kill -HUP "$LX_LAUXEND"
+check_wait 20 "a bad file, refused" logged_after "$line" "configuration refused, the old one stays"
+kill_each "a bad file in place" www
+check "a bad file in place: all work with the old text" all_work_with "vm \"www\"" nme
+check "a bad file in place: the old UUID, of the VM's file as it was" all_work_with "$uuid_1" "$uuid_2"
+
+lx_config 'vm "new" { file = "www.cfg" }'
+line=$(log_lines)
+kill -HUP "$LX_LAUXEND"
+check_wait 20 "a good file: loaded again" logged_after "$line" "configuration .* loaded again"
+check_wait 10 "a good file: all work with it" all_work_with 'vm "new"' 'vm "www"'
+check_wait 10 "a good file: the new UUID" all_work_with "$uuid_2" "$uuid_1"
+check "a good file: nobody can change it" sealed "$(lx_child engine)"
+check_wait 20 "a good file: new is served" serves new
+rm "$LX_DIR/lauxen.conf"
+kill_each "the file removed" new
+check "the file removed: all work with the last text" all_work_with 'vm "new"' 'vm "www"'
+line=$(log_lines)
+kill -HUP "$LX_LAUXEND"
+check_wait 20 "the file removed: SIGHUP is refused" logged_after "$line" "configuration refused.*there is no such file"
+lx_config 'vm "www" { file = "www.cfg" }'
 
 # ---- the end ----
 ends_by TERM 10
@@ -182,9 +241,10 @@ check_wait 10 "the parent killed: the children end" gone_all "$children"
 if [ "$(id -u)" = 0 ]; then
 	user=nobody uid=$(id -u nobody)
 	chmod 711 "$LX_DIR"
-	chmod 644 "$LX_DIR/lauxen.conf"
+	chmod 600 "$LX_DIR/lauxen.conf" "$LX_DIR/www.cfg"
+	chown root:root "$LX_DIR/lauxen.conf" "$LX_DIR/www.cfg"
 	chown -R "$user" "$LX_DIR/state"
-	start "started as root for $user" -u "$user"
+	start "started as root for $user, who may not read the file" -u "$user"
 	check_is "hypervisor is root" "$(status_of "$(lx_child hypervisor)" Uid)" 0
 	for role in engine agentx; do
 		pid=$(lx_child $role)
@@ -197,6 +257,12 @@ if [ "$(id -u)" = 0 ]; then
 	done
 	kill_child engine
 	check_is "engine started again: still $user" "$(status_of "$(lx_child engine)" Uid)" "$uid"
+	check "all have the VM's UUID, though its file is root's alone" all_work_with "$uuid_2" "$uuid_1"
+	check "nobody can change the configuration that $user has" sealed "$(lx_child engine)"
+	line=$(log_lines)
+	kill -HUP "$LX_LAUXEND"
+	check_wait 20 "SIGHUP, a file that $user may not read: loaded again" logged_after "$line" \
+		"engine: the configuration was read again"
 	ends_by TERM 10
 else
 	skip "engine and agentx as another user" "only root changes users"

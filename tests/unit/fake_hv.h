@@ -49,6 +49,8 @@ struct fake {
 	atomic_uint at_work, most_at_work; /* steps at a time */
 	atomic_uint clashes;		   /* two at a time on one domain */
 	atomic_uint watches, last_verb;
+	atomic_uint dumps;
+	atomic_bool dump_fails;
 };
 
 static inline struct fake *
@@ -94,6 +96,17 @@ fake_add(struct fake *fake, const char *name, const uint8_t uuid[UUID_SIZE])
 		uuid_random(domain->fact.uuid);
 	atomic_store(&domain->there, 1);
 	atomic_fetch_add(&fake->changes, 1);
+	return domid;
+}
+
+/* Makes one that has crashed. */
+static inline uint32_t
+fake_dead(struct fake *fake, const char *name)
+{
+	uint32_t domid = fake_add(fake, name, NULL);
+
+	fake->domains[domid].fact.flags |= DOMAIN_SHUTDOWN;
+	fake->domains[domid].fact.reason = REASON_CRASH;
 	return domid;
 }
 
@@ -291,6 +304,18 @@ fake_step(struct fake *fake, const struct action *action, const struct config_vm
 		break;
 	case VERB_REBOOT:
 		fake_ask(fake, domain, REASON_REBOOT);
+		break;
+	case STEP_DUMP:
+		if (atomic_load(&fake->dump_fails)) {
+			outcome->state = REQUEST_FAILED;
+			TEXT_SET(outcome->error, "the disk is full");
+			return;
+		}
+		atomic_fetch_add(&fake->dumps, 1);
+		return;
+	case STEP_SET_ASIDE:
+		TEXT_FORMAT(domain->name, "%.40s-aside", vm->name);
+		uuid_random(domain->fact.uuid);
 		break;
 	case VERB_MEMORY:
 		domain->fact.memory_kib = action->number * 1024ull;

@@ -279,6 +279,65 @@ test_channel_passes_descriptors(void **state)
 	close(two->b.fd);
 }
 
+/* Sends a message with two descriptors past the channel. */
+static void
+send_two_fds(int to, int type, uint32_t detail, const int *fds)
+{
+	struct message message = {.type = (uint16_t)type, .detail = detail};
+	struct iovec part = {&message, MESSAGE_HEAD};
+	union {
+		char room[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct msghdr header = {.msg_iov = &part,
+				.msg_iovlen = 1,
+				.msg_control = control.room,
+				.msg_controllen = sizeof(control.room)};
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(rights), fds, 2 * sizeof(int));
+	assert_true(sendmsg(to, &header, 0) > 0);
+}
+
+static int
+lowest_free_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+static void
+test_channel_keeps_no_descriptor_that_nobody_takes(void **state)
+{
+	struct two *two = *state;
+	int pair[2], ends[2], before;
+
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	channel_attach(two->a.channel, pair[0]);
+	turn(two);
+	before = lowest_free_fd();
+	send_two_fds(pair[1], MSG_HELLO, MESSAGES_VERSION, ends);
+	send_two_fds(pair[1], MSG_HELLO, MESSAGES_VERSION, ends);
+	turn(two);
+	assert_int_equal(lowest_free_fd(), before);
+	two->a.fd = -1;
+	send_two_fds(pair[1], MSG_ACTION, 1, ends);
+	turn(two);
+	assert_true(two->a.fd >= 0);
+	close(two->a.fd);
+	assert_int_equal(lowest_free_fd(), before);
+	assert_true(channel_attached(two->a.channel));
+	close(pair[1]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void
 test_channel_waits_for_one_answer(void **state)
 {
@@ -409,6 +468,7 @@ main(void)
 	    TEST(test_channel_never_drops_or_reorders),
 	    TEST(test_channel_pulls_rows_behind_messages),
 	    TEST(test_channel_passes_descriptors),
+	    TEST(test_channel_keeps_no_descriptor_that_nobody_takes),
 	    TEST(test_channel_waits_for_one_answer),
 	    TEST(test_channel_outlives_its_peer),
 	    TEST(test_channel_refuses_strangers),

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
 #include <stdlib.h>
@@ -92,8 +93,41 @@ outcome_of(const char *file, bool *good)
 	return text;
 }
 
-/* What was printed is read to the same. */
+/* The same of a text that was checked, read from wherever fd's offset is. */
+static char *
+outcome_of_checked(int fd)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	struct config *config;
+
+	assert_non_null(to);
+	config = config_load_checked(fd, note_error, to);
+	if (config)
+		config_print(config, to);
+	config_free(config);
+	fclose(to);
+	return text;
+}
+
+/* As processes get it. */
 static void
+check_handover(const char *copy, const char *expected)
+{
+	int fd = open(copy, O_RDONLY | O_CLOEXEC);
+	char *again;
+
+	assert_true(fd >= 0);
+	assert_true(lseek(fd, 0, SEEK_END) >= 0);
+	again = outcome_of_checked(fd);
+	assert_string_equal(again, expected);
+	free(again);
+	close(fd);
+}
+
+/* What was printed is read to the same, by both loaders. False: file is refused. */
+static bool
 check_round_trip(const char *file)
 {
 	bool good, again;
@@ -107,8 +141,10 @@ check_round_trip(const char *file)
 		assert_string_equal(second, first);
 		assert_true(again);
 		free(second);
+		check_handover(copy, first);
 	}
 	free(first);
+	return good;
 }
 
 static void
@@ -289,6 +325,81 @@ check_refused(const char *file, const char *part)
 	free(errors);
 }
 
+/* The text carries what was found when it was checked; VMs' files are not looked at again. */
+static void
+handed_over(void **state)
+{
+	static const char with[] = "uuid = \"7c1b8a52-6f0e-4a3d-9a0b-2f6c0f4f1e11\"\n";
+	static const char text[] =
+	    "vm \"a\" { file = \"secret.conf\" }\nvm \"b\" { file = \"b\" }\n";
+	static const char other[] = "name = \"c\"\nuuid = \"nonsense\"\n";
+	char file[128], of_vm[128], copy[128], *printed;
+	bool good;
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	snprintf(of_vm, sizeof(of_vm), "%s/secret.conf", scratch);
+	snprintf(copy, sizeof(copy), "%s/copy.conf", scratch);
+	spill(of_vm, with, strlen(with));
+	spill(file, text, strlen(text));
+	printed = outcome_of(file, &good);
+	assert_true(good);
+	assert_non_null(strstr(printed, "7c1b8a52-6f0e-4a3d-9a0b-2f6c0f4f1e11"));
+	assert_non_null(strstr(printed, of_vm));
+	spill(copy, printed, strlen(printed));
+	spill(of_vm, other, strlen(other));
+	check_handover(copy, printed);
+	unlink(of_vm);
+	check_handover(copy, printed);
+	free(printed);
+	assert_null(config_load_checked(-1, NULL, NULL));
+}
+
+/* A directory's name must not make a path that cannot be read back. */
+static void
+odd_directories(void **state)
+{
+	static const char *const names[] = {"a${B}", "a\nb", "a\x7f", "a\"b", "a\\b"};
+	static const char text[] = "vm \"a\" { file = \"a.xl\" }\n", fine[] = "agent {}\n";
+	char directory_of[128], file[160];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(directory_of, sizeof(directory_of), "%s/%s", scratch, names[i]);
+		snprintf(file, sizeof(file), "%s/vm.conf", directory_of);
+		assert_int_equal(mkdir(directory_of, 0700), 0);
+		spill(file, text, strlen(text));
+		check_refused(file, "vm.conf:1: file ");
+		spill(file, fine, strlen(fine));
+		assert_true(check_round_trip(file));
+		unlink(file);
+		rmdir(directory_of);
+	}
+}
+
+static void
+most_vms(void **state)
+{
+	char file[128], *text = NULL, path[1024];
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	memset(path, 'p', sizeof(path));
+	path[1017] = '\0';
+	for (int i = 0; i < 4096; i++)
+		fprintf(to,
+			"vm \"v%062d\" {\nfile=\"/%s%05d\"\nuuid=\"%08d-6f0e-4a3d-9a0b-"
+			"2f6c0f4f1e11\"\naddress=\"2001:db8:1111:1111:1111:1111:1111:%x\"\n"
+			"group=\"1234567890123456789012345678901\"\nmemory=16777216\n}\n",
+			i, path, i, i + 1, i + 4096);
+	fclose(to);
+	spill(file, text, size);
+	assert_true(check_round_trip(file));
+	free(text);
+}
+
 static void
 empty_file(void **state)
 {
@@ -319,7 +430,7 @@ files_that_are_none(void **state)
 	check_refused("/dev/zero", "no regular file");
 	spill(file, "agent {\n\0}\n", 12);
 	check_refused(file, "absent.conf:2: there is a NUL octet");
-	assert_int_equal(truncate(file, 5 << 20), 0);
+	assert_int_equal(truncate(file, 9 << 20), 0);
 	check_refused(file, "hardly a configuration");
 	unlink(file);
 }
@@ -502,6 +613,9 @@ main(void)
 	    cmocka_unit_test(shipped_file_shows_defaults),
 	    cmocka_unit_test(shipped_vm_is_valid),
 	    cmocka_unit_test(values),
+	    cmocka_unit_test(handed_over),
+	    cmocka_unit_test(odd_directories),
+	    cmocka_unit_test(most_vms),
 	    cmocka_unit_test(empty_file),
 	    cmocka_unit_test(files_that_are_none),
 	    cmocka_unit_test(file_of_somebody_else),

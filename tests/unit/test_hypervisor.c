@@ -18,6 +18,7 @@
 
 #include "base/channel.h"
 #include "base/process.h"
+#include "hypervisor/verbs.h"
 #include "fake_hv.h"
 
 #define VMS 40 /* configured: vm0 ... */
@@ -121,8 +122,10 @@ serve(int64_t ms)
 static void
 write_config(const char *storage, const char *extra)
 {
-	FILE *to = fopen(t.conf, "w");
+	FILE *to;
 
+	unlink(t.conf); /* who has the old one keeps it */
+	to = fopen(t.conf, "w");
 	assert_non_null(to);
 	fprintf(to,
 		"agent {\n run-dir = \"%s/run\"\n state-dir = \"%s\"\n save-dir = \"%s\"\n}\n"
@@ -133,6 +136,16 @@ write_config(const char *storage, const char *extra)
 	for (int i = 0; i < VMS; i++)
 		fprintf(to, "vm \"vm%d\" {\n file = \"%s/vm%d.xl\"\n}\n", i, t.dir, i);
 	fclose(to);
+}
+
+static void
+reload_config(void)
+{
+	int fd = open(t.conf, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	channel_send_fd(t.control, MSG_RELOAD, 0, fd);
+	close(fd);
 }
 
 /* A new engine, as the parent would pass its descriptor. */
@@ -153,11 +166,13 @@ attach_engine(void)
 static void
 become_child(int fd)
 {
-	if (fd == PROCESS_CONTROL_FD)
-		fcntl(fd, F_SETFD, 0);
-	else
-		dup2(fd, PROCESS_CONTROL_FD);
-	execl("/proc/self/exe", "test", "--child", "hypervisor", "-f", t.conf, (char *)NULL);
+	int config = open(t.conf, O_RDONLY | O_CLOEXEC);
+
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, PROCESS_CONFIG_FD + 1);
+	config = fcntl(config, F_DUPFD_CLOEXEC, PROCESS_CONFIG_FD + 1);
+	dup2(fd, PROCESS_CONTROL_FD);
+	dup2(config, PROCESS_CONFIG_FD);
+	execl("/proc/self/exe", "test", "--child", "hypervisor", (char *)NULL);
 	_exit(127);
 }
 
@@ -249,6 +264,16 @@ act(uint32_t verb, const char *name, uint32_t domid)
 {
 	struct action action = action_for(verb, name, domid);
 
+	send_action(&action);
+	return action.id;
+}
+
+static uint64_t
+act_number(uint32_t verb, const char *name, uint32_t domid, uint32_t number)
+{
+	struct action action = action_for(verb, name, domid);
+
+	action.number = number;
 	send_action(&action);
 	return action.id;
 }
@@ -370,7 +395,7 @@ hung_storage(void **state)
 	(void)state;
 	assert_true(t.pools[1].known && t.pools[1].size_mib > 0 && !t.pools[2].known);
 	write_config("/hangs", "");
-	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
+	reload_config();
 	WAIT(strcmp(t.pools[2].path, "/hangs") == 0);
 	assert_false(t.pools[2].known);
 	forget_news();
@@ -595,7 +620,7 @@ the_dead(void **state)
 	t.fake->domains[domid].fact.flags |= DOMAIN_SHUTDOWN;
 	t.fake->domains[domid].fact.reason = REASON_CRASH;
 	expect(act(VERB_PAUSE, "vm1", domid), REQUEST_FAILED, "shut down already");
-	expect(act(VERB_START, "vm1", 0), REQUEST_FAILED, "reap it first");
+	expect(act(VERB_START, "vm1", 0), REQUEST_FAILED, "destroy it first");
 	id = act(ACTION_REPLACE, "vm1", domid);
 	expect(id, REQUEST_SUCCEEDED, "");
 	assert_false(t.fake->domains[domid].there);
@@ -607,6 +632,36 @@ the_dead(void **state)
 	t.fake->domains[domid].fact.reason = REASON_POWEROFF;
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_SUCCEEDED, "");
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_SUCCEEDED, "");
+}
+
+/* What on_crash asks for beside a destroy; a dump that fails stops nothing, and is told. */
+static void
+burials(void **state)
+{
+	uint32_t domid = fake_dead(t.fake, "vm2"), next;
+	uint64_t id;
+
+	(void)state;
+	expect(act_number(ACTION_REAP, "vm2", domid, ON_COREDUMP_DESTROY), REQUEST_SUCCEEDED, "");
+	assert_int_equal(atomic_load(&t.fake->dumps), 1);
+	assert_false(t.fake->domains[domid].there);
+
+	domid = fake_dead(t.fake, "vm2");
+	id = act_number(ACTION_REPLACE, "vm2", domid, ON_RENAME_RESTART);
+	expect(id, REQUEST_SUCCEEDED, "");
+	next = t.outcomes[id].domid;
+	assert_true(t.fake->domains[domid].there && t.fake->domains[next].there);
+	assert_string_not_equal(t.fake->domains[domid].name, "vm2");
+	assert_string_equal(t.fake->domains[next].name, "vm2");
+
+	t.fake->domains[next].fact.flags |= DOMAIN_SHUTDOWN;
+	t.fake->domains[next].fact.reason = REASON_CRASH;
+	atomic_store(&t.fake->dump_fails, true);
+	id = act_number(ACTION_REPLACE, "vm2", next, ON_COREDUMP_RESTART);
+	expect(id, REQUEST_SUCCEEDED, "no core dump: the disk is full");
+	assert_false(t.fake->domains[next].there);
+	assert_true(t.fake->domains[t.outcomes[id].domid].there);
+	assert_int_equal(atomic_load(&t.fake->dumps), 1);
 }
 
 static void
@@ -784,11 +839,11 @@ reloads(void **state)
 
 	(void)state;
 	write_config("/tmp", "nonsense = 3\n");
-	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
+	reload_config();
 	serve(100);
 	expect(act(VERB_PAUSE, "vm0", domid), REQUEST_SUCCEEDED, "");
 	write_config("/tmp", "vm \"fresh\" { file = \"/x\" }\n");
-	channel_send(t.control, MSG_RELOAD, 0, NULL, 0);
+	reload_config();
 	serve(100);
 	expect(act(VERB_START, "fresh", 0), REQUEST_SUCCEEDED, "");
 	forget_news();
@@ -857,15 +912,32 @@ thousand(void **state)
 }
 
 static int
-main_of_child(char **argv)
+main_of_child(void)
 {
-	struct options options = {
-	    .file = argv[4], .foreground = true, .verbose = getenv("HV_TEST_VERBOSE") != NULL};
+	struct options options = {.foreground = true, .verbose = getenv("HV_TEST_VERBOSE") != NULL};
 
 	return hypervisor_main(&options);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+/* Else whoever has the engine could have one VM restored from another's memory. */
+static void
+uuid_of_another(void **state)
+{
+	struct config_vm vms[2] = {{.name = "www"}, {.name = "db", .uuid = {2}}};
+	struct config config = {.vms = vms, .vms_count = 2};
+	struct action action = {.verb = VERB_RESTORE, .name = "www", .uuid = {2}};
+	char error[TEXT_SIZE];
+
+	(void)state;
+	assert_false(action_check(&config, &action, error));
+	assert_non_null(strstr(error, "of db"));
+	action.uuid[0] = 3;
+	assert_true(action_check(&config, &action, error));
+	action = (struct action){.verb = VERB_RESTORE, .name = "db", .uuid = {2}};
+	assert_true(action_check(&config, &action, error));
+}
 
 int
 main(int argc, char **argv)
@@ -875,14 +947,14 @@ main(int argc, char **argv)
 	    TEST(samples), TEST(urgent_news), TEST(hung_states), TEST(hung_figures),
 	    TEST(hung_storage), TEST(failing_states), TEST(watch_comes_back), TEST(action_once),
 	    TEST(refused), TEST(deadline), TEST(helper_dies), TEST(one_a_vm), TEST(cancelled),
-	    TEST(sequences), TEST(the_dead), TEST(new_engine), TEST(killed_process),
+	    TEST(sequences), TEST(the_dead), TEST(burials), TEST(new_engine), TEST(killed_process),
 	    TEST(killed_all), TEST(ended_process), TEST(adopted_deadline), TEST(person),
-	    TEST(reloads), TEST(thousand),
+	    TEST(reloads), TEST(thousand), cmocka_unit_test(uuid_of_another),
 	};
 	/* clang-format on */
 
-	if (argc == 5 && strcmp(argv[1], "--child") == 0)
-		return main_of_child(argv);
+	if (argc == 3 && strcmp(argv[1], "--child") == 0)
+		return main_of_child();
 	if (argc > 2 && strcmp(argv[1], "--action") == 0)
 		return action_main(argc - 1, argv + 1, NULL);
 	if (argc == 2)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -267,13 +268,41 @@ locks(void **state)
 	assert_true(vm_lock(dir, "web", uuid, 0, error) >= 0);
 }
 
+/* Whoever may change the folder could have root carry out what they write into it. */
+static void
+folder_of_others(void **state)
+{
+	char error[TEXT_SIZE], actions[128], elsewhere[128];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	snprintf(actions, sizeof(actions), "%s/actions", dir);
+	snprintf(elsewhere, sizeof(elsewhere), "%s/elsewhere", dir);
+	assert_int_equal(chown(dir, 65534, 65534), 0);
+	assert_false(records_prepare(dir, error));
+	assert_non_null(strstr(error, dir));
+	assert_int_equal(chown(dir, 0, 0), 0);
+	assert_true(records_prepare(dir, error));
+	assert_int_equal(chmod(dir, 0777), 0);
+	assert_false(records_prepare(dir, error));
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(chown(actions, 65534, 65534), 0);
+	assert_false(records_prepare(dir, error));
+	assert_int_equal(chown(actions, 0, 0), 0);
+	assert_int_equal(rename(actions, elsewhere), 0);
+	assert_int_equal(symlink(elsewhere, actions), 0);
+	assert_false(records_prepare(dir, error));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(life), TEST(death), TEST(cancelled), TEST(one_of_many), TEST(scan), TEST(locks),
+	    TEST(life), TEST(death), TEST(cancelled),	     TEST(one_of_many),
+	    TEST(scan), TEST(locks), TEST(folder_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

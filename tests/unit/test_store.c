@@ -2,12 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -824,6 +826,39 @@ test_removed_in_use(void **state)
 	assert_int_equal(f->content.vms_count, 1);
 }
 
+static void *
+close_soon(void *arg)
+{
+	int *lock = arg;
+
+	usleep(300000);
+	close(*lock);
+	return NULL;
+}
+
+/* The engine of a parent that was killed is still writing what waits: no reason to go without. */
+static void
+test_second_waits_for_the_first(void **state)
+{
+	struct fixture *f = *state;
+	char path[4200];
+	pthread_t closer;
+	int lock;
+
+	open_store(f, 100);
+	append(f, 1, 5);
+	wait_int(f, &f->dones, 5);
+	close_store(f);
+	snprintf(path, sizeof(path), "%s/store.lock", f->dir);
+	lock = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0);
+	assert_int_equal(pthread_create(&closer, NULL, close_soon, &lock), 0);
+	open_store(f, 100);
+	pthread_join(closer, NULL);
+	assert_true(f->ok);
+	assert_events(f, 1, 5);
+}
+
 /* A writer that stands still: the queue is bounded, no call waits, and all of it gets there. */
 static void
 test_queue_full(void **state)
@@ -871,6 +906,7 @@ main(void)
 	    TEST(test_disk_full),
 	    TEST(test_numbers_after_memory),
 	    TEST(test_second_refused),
+	    TEST(test_second_waits_for_the_first),
 	    TEST(test_breaks_in_use),
 	    TEST(test_removed_in_use),
 	    TEST(test_queue_full),

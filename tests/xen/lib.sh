@@ -152,6 +152,22 @@ guest_does() {
 # what ends the guest, or stays in the background
 guest_says() { dom0 "(sleep 0.5; echo '$2'; sleep 1) | timeout 20 nc -q 1 $1 23" | tr -d '\r' || :; }
 
+# tell_to_end VM IP COMMAND: what ends the guest, said to its shell until it has; under
+# load that may not hear it at first
+tell_to_end() {
+	local domid try
+	domid=$(listed "$1" 2)
+	for try in 1 2 3 4; do
+		# nc waits for an answer, and none comes from the dead
+		dom0 "(sleep 0.5; echo '$3'; sleep 2) | timeout 5 nc -q 1 $2 23 >/dev/null"
+		! within 5 has_ended "$1" "$domid" >/dev/null || return 0
+	done
+	echo "told $try times, $1 lives"
+	return 1
+}
+has_ended() { [ "$(listed "$1" 2)" != "$2" ] || state_listed "$1" '*s*'; }
+panic() { ok "$1 panics" tell_to_end "$1" "$2" 'echo c >/proc/sysrq-trigger'; }
+
 # What must outlive lauxend: xl's monitors, the QEMUs, the domains.
 survivors() {
 	dom0 "ps ax -o pid=,args= | grep -E '[x]l (create|restore)|[q]emu-system|[x]enstored'
@@ -286,6 +302,28 @@ index_of() {
 ask() { set_to lxVmRequest "$1" i "$(number "lxVmRequest.$2")"; }
 # first_of NAME INDEX: the last number of the first instance below NAME.INDEX
 first_of() { snmp snmpgetnext -Oq "$(number "$1").$2" | awk '{ sub(/.*\./, "", $1); print $1 }'; }
+
+## Requests by rows of lxRequest, each under an id of its own
+
+asked=0
+# at OBJECT: of the last one
+at() { echo "$(number "$1").$(printf %s "t-$asked" | od -An -v -tu1 | tr -s ' \n' '.' | sed 's/^\.//; s/\.$//')"; }
+# request VM VERB [NUMBER]
+request() {
+	asked=$((asked + 1))
+	request_again "$@"
+}
+# the same once more: an id that exists is the same request
+request_again() {
+	snmp snmpset "$(at lxRequestVm)" s "$1" "$(at lxRequestVerb)" i "$(number "lxRequestVerb.$2")" \
+		${3:+"$(at lxRequestNumber)" u "$3"} "$(at lxRequestStatus)" i 4
+}
+# ended succeeded|failed|unknown: what became of it
+ended() {
+	same "lxRequestState of $(at lxRequestState)" "$(snmp snmpget -OvQe "$(at lxRequestState)")" \
+		"$(number "lxRequestState.$1")"
+}
+error_said() { snmp snmpget -OvQ "$(at lxRequestError)"; }
 
 ## Notifications
 

@@ -361,6 +361,20 @@ model_destroy(struct domain *d)
 	return true;
 }
 
+bool
+model_set_aside(struct domain *d)
+{
+	char name[VMDEF_TEXT];
+
+	if (d->phase != PHASE_SHUTDOWN)
+		return model_fail(d->model, "%s: the domain has not ended", d->def.name);
+	TEXT_SET(name, d->def.name);
+	TEXT_FORMAT(d->def.name, "%.50s-%u", name, d->domid);
+	make_uuid(d->model, d->def.uuid);
+	tell(d, CHANGE_SHUTDOWN);
+	return true;
+}
+
 /* What xl's monitor does when its domain has ended. */
 static void
 monitor_act(void *arg)
@@ -377,9 +391,7 @@ monitor_act(void *arg)
 	if (action == ON_PRESERVE)
 		return;
 	if (action == ON_RENAME_RESTART) {
-		TEXT_FORMAT(d->def.name, "%.50s-%u", def.name, d->domid);
-		make_uuid(d->model, d->def.uuid);
-		tell(d, CHANGE_SHUTDOWN);
+		model_set_aside(d);
 		rebuild(d->model, &def);
 	} else {
 		d->reborn = restart;

@@ -158,6 +158,9 @@ bool model_request(struct domain *d, enum shutdown_reason reason);
 /* Takes back a request that the guest has not seen. */
 void model_cancel_request(struct domain *d);
 
+/* One that has ended gets another name and UUID, and stays. */
+bool model_set_aside(struct domain *d);
+
 /* True where model_suspend() would work now: a guest, live, not paused, not hung. */
 bool model_can_suspend(const struct domain *d);
 void model_suspend(struct domain *d);

@@ -146,6 +146,18 @@ step_resume(struct op *op)
 }
 
 static int64_t
+step_set_aside(struct op *op)
+{
+	struct domain *d = op_domain(op);
+
+	if (op->stage == 0)
+		return QUICK_MS;
+	if (!d)
+		return end_with(op, 1, "the domain is gone");
+	return end(op, model_set_aside(d));
+}
+
+static int64_t
 step_memory(struct op *op)
 {
 	struct domain *d = op_domain(op);
@@ -232,11 +244,17 @@ step_refuse(struct op *op)
 }
 
 static const struct op_verb verbs[] = {
-    {VERB_START, step_start, true},	  {VERB_RESTORE, step_start, true},
-    {VERB_SHUTDOWN, step_request, false}, {VERB_REBOOT, step_request, false},
-    {VERB_PAUSE, step_pause, false},	  {VERB_UNPAUSE, step_pause, false},
-    {VERB_DESTROY, step_destroy, false},  {VERB_MEMORY, step_memory, false},
-    {VERB_SAVE, step_save, false},	  {(enum verb)SX_VERB_RESUME, step_resume, false},
+    {VERB_START, step_start, true},
+    {VERB_RESTORE, step_start, true},
+    {VERB_SHUTDOWN, step_request, false},
+    {VERB_REBOOT, step_request, false},
+    {VERB_PAUSE, step_pause, false},
+    {VERB_UNPAUSE, step_pause, false},
+    {VERB_DESTROY, step_destroy, false},
+    {VERB_MEMORY, step_memory, false},
+    {VERB_SAVE, step_save, false},
+    {(enum verb)SX_VERB_RESUME, step_resume, false},
+    {(enum verb)SX_VERB_SET_ASIDE, step_set_aside, false},
 };
 
 static const struct op_verb refuse = {VERB_NONE, step_refuse, false};

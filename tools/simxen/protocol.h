@@ -125,9 +125,10 @@ struct sx_vbd {
  * file at path, with the texts of overrides taken over it ("uuid=\"...\"\nmemory=256"); monitor 0
  * is `xl create -e`. VERB_SAVE and VERB_RESTORE write and read path. VERB_MEMORY: mib. The others
  * have a domid only, and so has SX_VERB_RESUME: a suspended domain goes on, as
- * libxl_domain_resume().
+ * libxl_domain_resume(), and SX_VERB_SET_ASIDE: one that has ended gets another name and UUID, as
+ * libxl_domain_preserve().
  */
-enum sx_verb { SX_VERB_RESUME = 200 };
+enum sx_verb { SX_VERB_RESUME = 200, SX_VERB_SET_ASIDE = 201 };
 
 struct sx_act {
 	uint32_t verb;

@@ -1,0 +1,74 @@
+#!/bin/bash
+# The measurements: `make bench`, or one by one. Each prints a line
+#   BENCH name ours=... peer=... ratio=... unit=...
+# and what is behind it in the lines below. peer: another way to do it, or ours when idle, measured in
+# the same run; or the limit. Ends with 0 where all goals are met and all that was asked for could be
+# measured. The figures are of this machine at this moment: run them while it has nothing else to do.
+#
+# usage: tests/bench/bench.sh [NAME...]
+#   SEED=N   of what is random (printed)
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+for part in measure latency replay kill9 resources; do
+	# shellcheck disable=SC1090
+	. "tests/bench/$part.sh"
+done
+
+# The goals: a name, and what must be true of its figures; "-" where the figure is for comparison.
+goals() {
+	cat <<-'END_OF_GOALS'
+		walk          ours >= 0.30 * peer
+		walk_cpu      -
+		get_sampling  ours <= 2 * peer || ours <= peer + 2
+		get_silent    ours <= 2 * peer || ours <= peer + 2
+		set_busy      ours <= 100
+		set_silent    ours <= 100
+		event         ours <= 50
+		reconnect     ours <= 1500
+		replay        ours == peer
+		replay_random ours == peer
+		kill9         ours == 0
+		pss_9         -
+		pss_1000      -
+		cpu_9         ours < 0.5
+	END_OF_GOALS
+}
+names() { goals | awk '{ print $1 }'; }
+
+# walk.sh measures two things at once.
+measure_walk() { tests/bench/walk.sh; }
+measure_walk_cpu() { measure_walk; }
+
+# run NAME: in a subshell, as each has a folder and processes of its own.
+run() {
+	(
+		lx_begin
+		"measure_$1"
+	)
+}
+
+# judge FILE NAME: the last line of that name against its goal; says what is wrong.
+judge() {
+	local line goal
+	line=$(grep "^BENCH $2 " "$1" | tail -n 1)
+	goal=$(goals | sed -nE "s/^$2 +//p")
+	[ -n "$line" ] || { echo "$2: could not be measured"; return 1; }
+	[ "$goal" = - ] || sed -E 's/.* ours=(\S+) peer=(\S+) .*/\1 \2/' <<<"$line" |
+		awk "{ ours = \$1 + 0; peer = \$2 + 0; exit !($goal) }" || { echo "$2: the goal ($goal) is missed"; return 1; }
+}
+
+mapfile -t wanted < <(if [ $# -gt 0 ]; then printf '%s\n' "$@"; else names; fi)
+for name in "${wanted[@]}"; do
+	names | grep -qx "$name" || { echo "there is no measurement $name; there are: $(names | tr '\n' ' ')" >&2; exit 2; }
+done
+results=$(mktemp) || exit 2
+trap 'rm -f "$results"' EXIT
+trap 'exit 130' HUP INT TERM
+for name in "${wanted[@]}"; do
+	grep -q "^BENCH $name " "$results" || run "$name" | tee -a "$results"
+done
+missed=0
+for name in "${wanted[@]}"; do judge "$results" "$name" || missed=$((missed + 1)); done
+if ((missed > 0)); then echo "$missed of ${#wanted[@]} goals missed or not measured"; else echo "all ${#wanted[@]} goals met"; fi
+((missed == 0))
