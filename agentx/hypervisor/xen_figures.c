@@ -124,19 +124,29 @@ learn_config(struct hv *hv, struct kept *kept)
 	libxl_domain_config_dispose(&config);
 }
 
+static bool
+read_inside(struct hv *hv, uint32_t domid, const char *name, uint64_t *kib)
+{
+	char text[32];
+
+	*kib = 0;
+	return xen_store_text(hv, text, sizeof(text), "/local/domain/%u/data/%s", domid, name) &&
+	       xen_parse_number(text, kib);
+}
+
 /*
- * What the guest says of its memory: it may write anything there, so only what can be true counts.
- * Its age is counted from the last change, as xenstore has no times.
+ * What the guest says of its memory: it may write anything there, so only what can be true counts,
+ * and one half without the other says nothing. Its age is counted from the last change, as xenstore
+ * has no times.
  */
 static void
 learn_inside(struct hv *hv, struct kept *kept)
 {
-	uint64_t total = xen_store_number(hv, "/local/domain/%u/data/meminfo_total", kept->domid);
-	uint64_t left = 0;
+	uint64_t total, left;
 
-	if (total)
-		left = xen_store_number(hv, "/local/domain/%u/data/meminfo_free", kept->domid);
-	if (left > total || (kept->memory_max_kib && total > kept->memory_max_kib))
+	if (!read_inside(hv, kept->domid, "meminfo_total", &total) ||
+	    !read_inside(hv, kept->domid, "meminfo_free", &left) || left > total ||
+	    (kept->memory_max_kib && total > kept->memory_max_kib))
 		total = left = 0;
 	if (total != kept->inside_total_kib || left != kept->inside_free_kib)
 		kept->inside_mono_ms = clock_mono_ms();

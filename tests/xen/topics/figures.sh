@@ -128,6 +128,7 @@ memory_inside() {
 	rubbish "more free than there is" 100000 100001
 	rubbish "words" '"much memory"' 5
 	rubbish "a negative number" 120000 -5
+	rubbish "no number of what is free" 120000 '""'
 	rubbish "a number of 40 digits" 1234567890123456789012345678901234567890 5
 	rubbish "nothing" '""' '""'
 	rubbish "2000 octets" '$(head -c 2000 /dev/zero | tr "\0" 9)' 5
