@@ -102,6 +102,12 @@ static const char *const complaint_noise[] = {
     "xc_dom_do_gunzip",		     /* a kernel that is not compressed; no fault */
     "libxl_report_child_exitstatus", /* the next line has the script's own words */
     "warning:",
+    "info:",
+    "progress:",
+    "Saving to ", /* what xl save and xl restore begin with */
+    "Loading new save file ",
+    "Savefile contains xl domain config",
+    "Parsing config from ",
 };
 
 /* Past "libxl_dom.c:646:libxl__build_pv: ", "xg_dom_core.c:205: ". */

@@ -163,6 +163,18 @@ test_complaints(void **state)
 	     "Can't open restore file: No such file or directory"},
 	    {"libxl: warning: libxl_x.c:1:f: Domain 3:odd\nlibxl: error: libxl_x.c:2:f: bad",
 	     "bad"},
+	    {"Saving to /save/x.part new xl format (info 0x3/0x0/1067)\n"
+	     "xc: info: Saving domain 17, type x86 PV\n"
+	     "xc: progress: Frames: 2048/32768    6%\n"
+	     "xc: error: Failed to write page data to stream (28 = No space left on device): "
+	     "Internal error\n"
+	     "Failed to save domain, resuming domain\n",
+	     "Failed to write page data to stream (28 = No space left on device)"},
+	    {"Loading new save file /save/x (new xl fmt info 0x3/0x0/1067)\n"
+	     " Savefile contains xl domain config in JSON format\n"
+	     "Parsing config from <saved>\n"
+	     "xc: error: Failed to read Record Header from stream (0 = Success): Internal error\n",
+	     "Failed to read Record Header from stream (0 = Success)"},
 	    {"a line\x1b[31m with \x01 controls", "a line?[31m with ? controls"},
 	    {"libxl: error: ", ""},
 	    {"", ""},

@@ -313,10 +313,21 @@ request() {
 	asked=$((asked + 1))
 	request_again "$@"
 }
-# the same once more: an id that exists is the same request
+# the same once more: an id that exists is the same request. Sent again as set_to does.
 request_again() {
-	snmp snmpset "$(at lxRequestVm)" s "$1" "$(at lxRequestVerb)" i "$(number "lxRequestVerb.$2")" \
-		${3:+"$(at lxRequestNumber)" u "$3"} "$(at lxRequestStatus)" i 4
+	local out try
+	for try in 1 2 3 4 5; do
+		if out=$(snmp snmpset "$(at lxRequestVm)" s "$1" "$(at lxRequestVerb)" \
+			i "$(number "lxRequestVerb.$2")" ${3:+"$(at lxRequestNumber)" u "$3"} \
+			"$(at lxRequestStatus)" i 4 2>&1); then
+			return
+		fi
+		[[ $out == *commitFailed* ]] || break
+		echo "$2 of $1" >>"$work/resent"
+		sleep 1
+	done
+	echo "at try $try: $out"
+	return 1
 }
 # ended succeeded|failed|unknown: what became of it
 ended() {
