@@ -19,6 +19,18 @@ domain_find(const struct engine *engine, uint32_t domid)
 	return rowset_find(&engine->domains, &key);
 }
 
+bool
+domain_is_nameless(const struct engine *engine)
+{
+	for (size_t i = 0; i < engine->domains.count; i++) {
+		const struct domain *domain = rowset_at(&engine->domains, i);
+
+		if (domain->domid != 0 && !domain->vm && !domain->named)
+			return true;
+	}
+	return false;
+}
+
 /* A VM's domain came: the first one seen, or one in the place of another. */
 void
 domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)

@@ -139,6 +139,8 @@ void domain_sample(struct engine *engine, const struct message *message);
 void domain_unheard(struct engine *engine); /* nor has anything been for long */
 void domain_sweep(struct engine *engine);   /* a new hypervisor process: notes whom it lists */
 void domain_attach(struct engine *engine, struct vm *vm, struct domain *domain);
+/* One is there whose name is not known yet, nor its VM. */
+bool domain_is_nameless(const struct engine *engine);
 struct domain *domain_find(const struct engine *engine, uint32_t domid);
 
 /* death.c: what becomes of a dead domain that is ours */

@@ -212,6 +212,8 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		return VM_UNKNOWN;
 	if (!vm->domain && vm_is_foreseen(engine, vm))
 		return vm->kept.state == VM_RESUMING ? VM_RESUMING : VM_PREPARING;
+	if (!vm->domain && engine->figures.mono_ms == 0 && domain_is_nameless(engine))
+		return VM_UNKNOWN; /* that may be this VM, under another UUID */
 	if (!vm->domain)
 		return vm_state_under(verb, vm_state_absent(vm));
 	state = &vm->domain->state;

@@ -818,6 +818,23 @@ test_another_uuid_is_the_same_vm(void **state)
 	assert_int_equal(engine_rows(world->engine)->sets[KIND_VM].count, 2);
 }
 
+/* At the start: the domain that it may be has no name yet. */
+static void
+test_who_may_be_nameless_is_not_taken_for_down(void **state)
+{
+	struct world *world = *state;
+
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 3, uuid_new, DOMAIN_BLOCKED, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_int_equal(row_of(world, "www")->state, VM_UNKNOWN);
+	tell_figures(world, 3, "www", uuid_new);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
+	assert_null(event_of(world, EVENT_VM_STATE_CHANGED));
+}
+
 static void
 test_found_vms_come_and_go(void **state)
 {
@@ -1559,6 +1576,7 @@ main(void)
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),
 	    TEST(test_another_uuid_is_the_same_vm),
+	    TEST(test_who_may_be_nameless_is_not_taken_for_down),
 	    TEST(test_found_vms_come_and_go),
 	    TEST(test_figures_before_states),
 	    TEST(test_devices),

@@ -80,7 +80,7 @@ ok "odd's UUID is known by now" not notified "$since" lxVmIdentityChanged
 
 # A device model's domain says whom it is for. No HVM guest runs here, so one that plays it.
 ok "a domain that says it is a stub domain" dom0 \
-	"/lab/guest -u new stub 10.99.0.15 64 && xl create -q -e -p /etc/xen/stub.cfg &&
+	"/lab/guest -u new stub 10.99.0.15 96 && xl create -q -e -p /etc/xen/stub.cfg &&
 	xenstore-write /local/domain/\$(xl domid stub)/target \$(xl domid other) && xl unpause stub"
 sleep 4
 ok "has no row: nor has Domain-0" same rows "$(names)" "odd other web"

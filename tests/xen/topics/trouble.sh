@@ -80,7 +80,7 @@ check_hotplug() {
 	since=$(traps)
 	ok "a hotplug script that hangs" dom0 \
 		'{ echo "#!/bin/sh"; echo "[ \$1 != online ] || exec sleep 600"; } >/etc/xen/scripts/vif-hang; chmod +x /etc/xen/scripts/vif-hang'
-	ok "a guest with it" guest -u new -s vif-hang slow $slow 64
+	ok "a guest with it" guest -u new -s vif-hang slow $slow 96
 	s=$(index_of slow)
 	ok "its start is accepted" ask "$s" start
 	ok "lxVmState becomes preparing" within 20 is_label lxVmState "$s" preparing
@@ -131,7 +131,7 @@ check_disk() {
 
 ok "xl creates a guest with a QEMU for its disk" start_guest -d 16 -q -u new hand $hand 128
 ok "another is described" guest -d 16 -u new web $web 128
-ok "a third one" guest -u new slow $slow 64
+ok "a third one" guest -u new slow $slow 96
 with_agent < <(vm web $web; vm slow $slow)
 w=$(index_of web)
 act web start running 120
