@@ -158,6 +158,8 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	    {VERB_SHUTDOWN, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_SHUTDOWN, VM_PREPARING},
+	    {VERB_DESTROY, VM_RUNNING, VM_SHUTTING_DOWN},
+	    {VERB_DESTROY, VM_PAUSED, VM_SHUTTING_DOWN}, /* it pauses the domain first */
 	    {VERB_SAVE, VM_RUNNING, VM_SUSPENDING},
 	    {VERB_SAVE, VM_PAUSED, VM_SUSPENDING},
 	    {VERB_SAVE, VM_SHUTDOWN, VM_SUSPENDING},
@@ -225,6 +227,9 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		verb = VERB_NONE; /* what ended the old domain says nothing of the new one */
 	if (state->flags & DOMAIN_SHUTDOWN)
 		return vm_state_dead(vm);
+	if (state->cpu_ns == 0 && vm->kept.state == VM_RESUMING &&
+	    state->flags & (DOMAIN_DYING | DOMAIN_PAUSED))
+		return VM_RESUMING; /* until it runs; or, where it never does, is suspended again */
 	if (state->flags & DOMAIN_DYING)
 		return vm->kept.state == VM_CRASHED ? VM_CRASHED : VM_SHUTTING_DOWN;
 	if (state->flags & DOMAIN_PAUSED)

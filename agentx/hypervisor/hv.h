@@ -109,7 +109,8 @@ struct hv_driver {
 	 * The helper of action (with the verb as it was asked for, enum action_extra too) died or
 	 * was killed with its outcome unknown: puts right what it may have left half done (a
 	 * half-built domain, a partial save file). May come twice. Also in a helper process, with a
-	 * deadline. The outcome is for the log. May be NULL.
+	 * deadline. outcome: whether all is right now, not what became of the action, which is a
+	 * matter of the log: failed where something half done is left. May be NULL.
 	 */
 	void (*mend)(struct hv *hv, const struct action *action, const struct config_vm *vm,
 		     struct outcome *outcome);

@@ -240,7 +240,7 @@ mend_new(struct hv *hv, const struct action *action, struct outcome *outcome)
 			   (!uuid_is_zero(action->uuid) && !is_of(&row, action->uuid))))
 		found = 0;
 	if (found != 1) {
-		outcome->state = found ? REQUEST_UNDECIDED : REQUEST_FAILED;
+		outcome->state = found ? REQUEST_FAILED : REQUEST_SUCCEEDED;
 		return;
 	}
 	outcome->domid = row.domid;
@@ -249,7 +249,7 @@ mend_new(struct hv *hv, const struct action *action, struct outcome *outcome)
 	log_warn("%s: domain %" PRIu32 " is half built, and is destroyed", action->name, row.domid);
 	run(hv, &destroy, outcome);
 	if (outcome->state == REQUEST_SUCCEEDED)
-		refuse(outcome, "it was half built, and was destroyed");
+		TEXT_SET(outcome->error, "it was half built, and was destroyed");
 }
 
 static void
@@ -260,6 +260,7 @@ mend_save(struct hv *hv, const struct action *action, struct outcome *outcome)
 	if (action->domid != 0 && state_path(hv, action, ".save.part", part, sizeof(part)) &&
 	    state_path(hv, action, ".save", path, sizeof(path)))
 		settle_save(hv, action, part, path, outcome);
+	outcome->state = REQUEST_SUCCEEDED; /* to put it right, whatever became of the save */
 }
 
 /* A destroy in simxen is one step, done or not, and so are the calls that are not named here. */

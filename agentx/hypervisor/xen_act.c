@@ -217,61 +217,71 @@ xen_act(struct hv *hv, const struct action *action, const struct config_vm *vm,
  * A destroy that was killed has paused the domain and cut it off from its devices: it is brought to
  * its end. One that had not begun is not begun now.
  */
-static void
+static bool
 mend_destroy(struct hv *hv, const struct action *action, struct outcome *outcome)
 {
 	libxl_dominfo info;
 	bool lives, begun;
 
 	if (!action->domid || uuid_is_zero(action->uuid))
-		return;
+		return true;
 	lives = xen_info(hv, action->domid, &info) == 1 && uuid_equal(info.uuid.uuid, action->uuid);
 	begun = lives && (info.paused || info.shutdown || info.dying);
 	libxl_dominfo_dispose(&info);
 	if (begun)
-		xen_destroy(hv, action->domid, outcome);
-	else if (lives)
-		xen_fail(hv, outcome, "%s was not destroyed, and runs on", action->name);
+		return xen_destroy(hv, action->domid, outcome);
+	if (lives)
+		TEXT_FORMAT(outcome->error, "%s was not destroyed, and runs on", action->name);
+	return true;
 }
 
 /* One that is to be dumped or set aside stays: the engine comes for it again. */
-static void
+static bool
 mend_burial(struct hv *hv, const struct action *action, struct outcome *outcome)
 {
 	xen_mend_dump(hv, action);
-	if (action->number != ON_COREDUMP_DESTROY && action->number != ON_COREDUMP_RESTART &&
-	    action->number != ON_RENAME_RESTART)
-		mend_destroy(hv, action, outcome);
+	if (action->number == ON_COREDUMP_DESTROY || action->number == ON_COREDUMP_RESTART ||
+	    action->number == ON_RENAME_RESTART)
+		return true;
+	return mend_destroy(hv, action, outcome);
 }
 
+static bool
+mend_replacement(struct hv *hv, const struct action *action, struct outcome *outcome)
+{
+	return mend_burial(hv, action, outcome) && xen_mend_new(hv, action, outcome);
+}
+
+static bool
+mend_save(struct hv *hv, const struct action *action, struct outcome *outcome)
+{
+	xen_mend_save(hv, action, outcome);
+	return outcome->state != REQUEST_UNDECIDED;
+}
+
+/* What is not here is one call, done or not. */
+static const struct {
+	uint32_t verb;
+	bool (*run)(struct hv *hv, const struct action *action, struct outcome *outcome);
+} mends[] = {
+    {VERB_START, xen_mend_new},		{VERB_RESTORE, xen_mend_new},
+    {VERB_REBOOT, xen_mend_new},	{VERB_SAVE, mend_save},
+    {VERB_DESTROY, mend_destroy},	{ACTION_REAP, mend_burial},
+    {ACTION_REPLACE, mend_replacement},
+};
+
+/* The steps above fill outcome with what became of the verb; here it tells of the mending. */
 void
 xen_mend(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	 struct outcome *outcome)
 {
+	bool right = true;
+
 	(void)vm;
 	outcome->state = REQUEST_SUCCEEDED;
 	xen_complaint_clear(hv);
-	switch (action->verb) {
-	case VERB_START:
-	case VERB_RESTORE:
-	case VERB_REBOOT:
-		xen_mend_new(hv, action, outcome);
-		break;
-	case VERB_SAVE:
-		xen_mend_save(hv, action, outcome);
-		break;
-	case VERB_DESTROY:
-		mend_destroy(hv, action, outcome);
-		break;
-	case ACTION_REAP:
-		mend_burial(hv, action, outcome);
-		break;
-	case ACTION_REPLACE:
-		mend_burial(hv, action, outcome);
-		if (outcome->state == REQUEST_SUCCEEDED)
-			xen_mend_new(hv, action, outcome);
-		break;
-	default:
-		break; /* one call, done or not */
-	}
+	for (size_t i = 0; i < sizeof(mends) / sizeof(*mends); i++)
+		if (mends[i].verb == action->verb)
+			right = mends[i].run(hv, action, outcome);
+	outcome->state = right ? REQUEST_SUCCEEDED : REQUEST_FAILED;
 }

@@ -144,7 +144,8 @@ void xen_save(struct hv *hv, const struct action *action, const struct config_vm
 	      struct outcome *outcome);
 void xen_restore(struct hv *hv, const struct action *action, const struct config_vm *vm,
 		 struct outcome *outcome);
-void xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome);
+/* False: a half-built domain could not be destroyed, or whether there is one is not known. */
+bool xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome);
 void xen_mend_save(struct hv *hv, const struct action *action, struct outcome *outcome);
 
 /* What is in save_dir of a VM: UUID and one of these. */

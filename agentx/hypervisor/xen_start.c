@@ -390,7 +390,7 @@ xen_restore(struct hv *hv, const struct action *action, const struct config_vm *
  * stands paused) is half built: it goes, unless a monitor shows that a person made it. One that
  * runs is what was asked for.
  */
-void
+bool
 xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome)
 {
 	libxl_dominfo info;
@@ -400,20 +400,21 @@ xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome
 
 	if (found != 1) {
 		outcome->state = found ? REQUEST_UNDECIDED : REQUEST_FAILED;
-		return;
+		return found == 0;
 	}
 	found = xen_info(hv, domid, &info);
 	half = found == 1 && info.paused && info.cpu_time == 0 && hv_xen.monitored(hv, domid) != 1;
 	libxl_dominfo_dispose(&info);
 	if (!half) {
 		outcome->domid = domid;
-		return;
+		return true;
 	}
 	log_warn("%s: domain %" PRIu32 " is half built, and is destroyed", action->name, domid);
-	if (xen_destroy(hv, domid, outcome)) {
-		outcome->state = REQUEST_FAILED;
-		TEXT_FORMAT(outcome->error, "%s was half built, and was destroyed", action->name);
-	}
+	if (!xen_destroy(hv, domid, outcome))
+		return false;
+	outcome->state = REQUEST_FAILED;
+	TEXT_FORMAT(outcome->error, "%s was half built, and was destroyed", action->name);
+	return true;
 }
 
 void

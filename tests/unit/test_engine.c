@@ -748,6 +748,46 @@ test_a_domain_that_never_shows(void **state)
 	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
 }
 
+/* Its outcome comes before the half-built domain is cleared away. */
+static void
+test_a_restore_that_is_mended_leaves_it_suspended(void **state)
+{
+	struct world *world = *state;
+	struct fact_domain half = {.domid = 4, .flags = DOMAIN_PAUSED};
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_SAVE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	hold(world, 2, "", VERB_RESTORE, "www");
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	memcpy(half.uuid, uuid_www, UUID_SIZE);
+	tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
+	outcome(world, MSG_OUTCOME, 2, REQUEST_UNDECIDED, "killed");
+	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
+	half.flags |= DOMAIN_DYING;
+	tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
+	tell_gone(world, 4);
+	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+}
+
+/* The hypervisor's toolstack pauses a domain before it destroys it. */
+static void
+test_what_is_destroyed_is_not_paused(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_DESTROY, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_PAUSED, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTTING_DOWN);
+	tell_gone(world, 3);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+}
+
 static void
 test_a_monitored_domain_is_left_alone(void **state)
 {
@@ -1572,6 +1612,8 @@ main(void)
 	    TEST(test_what_xl_preserves_is_past),
 	    TEST(test_outcomes_before_their_facts),
 	    TEST(test_a_domain_that_never_shows),
+	    TEST(test_a_restore_that_is_mended_leaves_it_suspended),
+	    TEST(test_what_is_destroyed_is_not_paused),
 	    TEST(test_a_monitored_domain_is_left_alone),
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),
