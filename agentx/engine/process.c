@@ -132,8 +132,10 @@ carry_out(void)
 	struct effect effect;
 	uint32_t lost;
 
+	store_begin(self.store);
 	while (engine_next_effect(self.engine, &effect))
 		effect_apply(&effect);
+	store_end(self.store);
 	lost = journal_take_lost(self.journal);
 	if (lost > 0) {
 		engine_note(self.engine, clock_now(), EVENT_EVENTS_LOST,

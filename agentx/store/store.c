@@ -118,6 +118,18 @@ store_drop(struct store *store, enum table table, const void *key)
 }
 
 void
+store_begin(struct store *store)
+{
+	pthread_mutex_lock(&store->lock);
+}
+
+void
+store_end(struct store *store)
+{
+	pthread_mutex_unlock(&store->lock);
+}
+
+void
 store_put_vm(struct store *store, const struct store_vm *vm)
 {
 	store_put(store, TABLE_VM, vm, NULL, NULL, 0);
@@ -212,11 +224,15 @@ store_readable(evutil_socket_t fd, short what, void *arg)
 static void
 store_init_sync(struct store *store)
 {
+	pthread_mutexattr_t recursive;
 	pthread_condattr_t monotonic;
 
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_mutex_init(&store->lock, NULL);
+	pthread_mutexattr_init(&recursive); /* store_begin() keeps it over the puts */
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&store->lock, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	pthread_cond_init(&store->wake, &monotonic);
 	pthread_cond_init(&store->ended, &monotonic);
 	pthread_condattr_destroy(&monotonic);

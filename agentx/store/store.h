@@ -89,6 +89,14 @@ void store_close(struct store *store, int64_t deadline_ms);
 /* Called in the loop when the write is settled; durable: it is on disk. */
 typedef void store_done(void *arg, uint64_t tag, bool durable);
 
+/*
+ * What is put between the two belongs together: a state and the event that tells of it are written
+ * in one transaction, or an engine that was killed between them would tell of the state again. The
+ * writer waits meanwhile, so nothing that can block stands between them.
+ */
+void store_begin(struct store *store);
+void store_end(struct store *store);
+
 /* All copy what they are given; done may be NULL. */
 void store_put_vm(struct store *store, const struct store_vm *vm);
 void store_drop_vm(struct store *store, const uint8_t uuid[UUID_SIZE]);
