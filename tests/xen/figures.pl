@@ -1,15 +1,16 @@
 #!/usr/bin/perl
-# figures.pl NAMES BEFORE WALK AFTER BEFORE-TIME WALK-TIME
+# figures.pl NAMES BEFORE WALK BEFORE-TIME WALK-TIME [AFTER]
 #
 # Holds what SNMP says (WALK: snmpbulkwalk -OnQUex, begun at WALK-TIME) against what the
 # Dom0 said before and after (dom0/lab/truth; BEFORE was complete at BEFORE-TIME; seconds
 # since 1970). A figure that was the same before and after must be equal, any other
 # between the two. Prints the wrong ones, and then "compared N equal N between N wrong N".
-# Exit code 3: what SNMP says may be older than BEFORE; to be read again.
+# Without AFTER only whether WALK is of use: exit code 3 if it may be older than BEFORE, 4
+# if a disk has no counters, as its QEMU did not tell them in time.
 use strict;
 use warnings;
 
-my ($names_file, $before_file, $walk_file, $after_file, $before_time, $walk_time) = @ARGV;
+my ($names_file, $before_file, $walk_file, $before_time, $walk_time, $after_file) = @ARGV;
 
 sub lines { open my $f, '<', $_[0] or die "$_[0]: $!\n"; my @l = <$f>; chomp @l; return @l }
 
@@ -69,6 +70,10 @@ sub truth { return map { my ($o, $k, $l, $h, $s) = split /\t/; ("$o\t$k\t$s" => 
 sub number { return $_[0] =~ /^-?[\d.]+(e\+?\d+)?$/ && $_[0] !~ /\..*\./ }
 
 my %before = truth($before_file);
+unless ($after_file) {
+	exit 4 if grep { /^(lxDiskReads)\t(.*)\t/ && !defined published($1, $2) } keys %before;
+	exit 0;
+}
 my %after = truth($after_file);
 my %count = (compared => 0, equal => 0, between => 0, wrong => 0);
 for my $figure (sort keys %before) {
