@@ -302,7 +302,9 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 		text_set(text, size, "paused on the host");
 	else if (state == VM_RUNNING)
 		text_set(text, size,
-			 vm->kept.state == VM_PAUSED ? "unpaused on the host" : "started");
+			 vm->kept.state == VM_PAUSED	   ? "unpaused on the host"
+			 : vm->kept.state == VM_SUSPENDING ? "it runs on"
+							   : "started");
 	else
 		text_set(text, size, "");
 }
