@@ -16,7 +16,7 @@
 # shellcheck disable=SC2317 # most functions are called through ok
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")" || exit 2
-chosen=(lab life hand kill figures)
+chosen=(lab life hand kill)
 BOOT_S=400 CHOSEN_S=1140 # limits: boot and image; all that is chosen
 END_S=120                # what a topic gets to put things right, once told to end
 
