@@ -17,6 +17,14 @@ NAME_TABLE(request_state_names, REQUEST_STATES)
 NAME_TABLE(event_type_names, EVENT_TYPES)
 NAME_TABLE(shutdown_reason_names, SHUTDOWN_REASONS)
 NAME_TABLE(on_action_names, ON_ACTIONS)
+NAME_TABLE(service_kind_names, SERVICE_KINDS)
+NAME_TABLE(probe_outcome_names, PROBE_OUTCOMES)
+NAME_TABLE(service_state_names, SERVICE_STATES)
+NAME_TABLE(dependency_state_names, DEPENDENCY_STATES)
+NAME_TABLE(dependency_policy_names, DEPENDENCY_POLICIES)
+NAME_TABLE(start_policy_names, START_POLICIES)
+NAME_TABLE(monitor_state_names, MONITOR_STATES)
+NAME_TABLE(plan_goal_names, PLAN_GOALS)
 
 const struct name role_names[] = {{ROLE_PARENT, "parent"},
 				  {ROLE_HYPERVISOR, "hypervisor"},

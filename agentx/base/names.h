@@ -134,6 +134,69 @@ int name_value(const struct name *table, const char *name);
 	E(ON_COREDUMP_RESTART, 6, "coredump-restart")                                              \
 	E(ON_SOFT_RESET, 7, "soft-reset")
 
+/* How a service is probed. */
+#define SERVICE_KINDS(E)                                                                           \
+	E(SERVICE_TCP, 1, "tcp")                                                                   \
+	E(SERVICE_UDP, 2, "udp")                                                                   \
+	E(SERVICE_ICMP, 3, "icmp")                                                                 \
+	E(SERVICE_PLUGIN, 4, "plugin")
+
+/* What one attempt to reach a service came to. silent: no answer in time, and no word that there is
+ * none. error: trouble of our own, which says nothing of the service. */
+#define PROBE_OUTCOMES(E)                                                                          \
+	E(PROBE_UP, 1, "up")                                                                       \
+	E(PROBE_DOWN, 2, "down")                                                                   \
+	E(PROBE_SILENT, 3, "silent")                                                               \
+	E(PROBE_ERROR, 4, "error")
+
+/* lxServiceState. starting: its VM was (re)started and it did not answer yet; suspended: its VM is
+ * paused; off: its VM does not run. Only up is available to who needs it; unknown is neither. */
+#define SERVICE_STATES(E)                                                                          \
+	E(SERVICE_UNKNOWN, 1, "unknown")                                                           \
+	E(SERVICE_UP, 2, "up")                                                                     \
+	E(SERVICE_DOWN, 3, "down")                                                                 \
+	E(SERVICE_STARTING, 4, "starting")                                                         \
+	E(SERVICE_SUSPENDED, 5, "suspended")                                                       \
+	E(SERVICE_OFF, 6, "off")
+
+/* lxDependencyState, of one service that a VM needs. */
+#define DEPENDENCY_STATES(E)                                                                       \
+	E(DEPENDENCY_UNKNOWN, 1, "unknown")                                                        \
+	E(DEPENDENCY_OK, 2, "ok")                                                                  \
+	E(DEPENDENCY_FAILED, 3, "failed")
+
+/* What is done to a VM while a service that it needs is down. */
+#define DEPENDENCY_POLICIES(E)                                                                     \
+	E(DEPENDENCY_PAUSE, 1, "pause")                                                            \
+	E(DEPENDENCY_ALERT, 2, "alert")                                                            \
+	E(DEPENDENCY_SHUTDOWN, 3, "shutdown")
+
+/* What becomes of a launch that waits for services for too long. */
+#define START_POLICIES(E)                                                                          \
+	E(START_WAIT, 1, "wait")                                                                   \
+	E(START_ANYWAY, 2, "start")                                                                \
+	E(START_GIVE_UP, 3, "give-up")
+
+/* lxVmMonitor: what supervision does with a VM now. */
+#define MONITOR_STATES(E)                                                                          \
+	E(MONITOR_NONE, 1, "none")	   /* it is not ours to look after */                      \
+	E(MONITOR_OFF, 2, "off")	   /* is to be off */                                      \
+	E(MONITOR_WAITING, 3, "waiting")   /* its launch waits */                                  \
+	E(MONITOR_STARTING, 4, "starting") /* boots: its services did not answer yet */            \
+	E(MONITOR_WATCHING, 5, "watching")                                                         \
+	E(MONITOR_FAILING, 6, "failing")   /* a service of its own is down */                      \
+	E(MONITOR_BLOCKED, 7, "blocked")   /* a service that it needs is down */                   \
+	E(MONITOR_STOPPING, 8, "stopping") /* an ordered shutdown is under way */                  \
+	E(MONITOR_MAINTENANCE, 9, "maintenance")                                                   \
+	E(MONITOR_REPLACED, 10, "replaced") /* its standby stands in */                            \
+	E(MONITOR_HUMAN, 11, "needsHuman")  /* supervision has done what it may */
+
+/* lxPlanGoal. */
+#define PLAN_GOALS(E)                                                                              \
+	E(PLAN_NONE, 1, "none")                                                                    \
+	E(PLAN_RUN, 2, "run")                                                                      \
+	E(PLAN_OFF, 3, "off")
+
 #define NAME_CONSTANT(constant, number, text) constant = number,
 enum vm_state { VM_STATES(NAME_CONSTANT) };
 enum vm_sched_state { VM_SCHED_STATES(NAME_CONSTANT) };
@@ -145,9 +208,19 @@ enum request_state { REQUEST_STATES(NAME_CONSTANT) };
 enum event_type { EVENT_TYPES(NAME_CONSTANT) };
 enum shutdown_reason { SHUTDOWN_REASONS(NAME_CONSTANT) };
 enum on_action { ON_ACTIONS(NAME_CONSTANT) };
+enum service_kind { SERVICE_KINDS(NAME_CONSTANT) };
+enum probe_outcome { PROBE_OUTCOMES(NAME_CONSTANT) };
+enum service_state { SERVICE_STATES(NAME_CONSTANT) };
+enum dependency_state { DEPENDENCY_STATES(NAME_CONSTANT) };
+enum dependency_policy { DEPENDENCY_POLICIES(NAME_CONSTANT) };
+enum start_policy { START_POLICIES(NAME_CONSTANT) };
+enum monitor_state { MONITOR_STATES(NAME_CONSTANT) };
+enum plan_goal { PLAN_GOALS(NAME_CONSTANT) };
 
 extern const struct name vm_state_names[], vm_sched_state_names[], vm_health_names[],
     vm_desired_names[], vm_owner_names[], verb_names[], request_state_names[], event_type_names[],
-    shutdown_reason_names[], on_action_names[];
+    shutdown_reason_names[], on_action_names[], service_kind_names[], probe_outcome_names[],
+    service_state_names[], dependency_state_names[], dependency_policy_names[],
+    start_policy_names[], monitor_state_names[], plan_goal_names[];
 
 #endif

@@ -63,10 +63,10 @@ report_unreadable(const struct config_vm *vm, struct errors *errors)
 {
 	const struct passwd *user = getpwuid(geteuid());
 
-	errors_add(errors, vm->line,
+	errors_add(errors, vm->provider.line,
 		   "vm \"%s\": user %s (uid %u) may not read %s, so its uuid is not known; "
 		   "permit it, or give the uuid here",
-		   vm->name, user ? user->pw_name : "?", (unsigned)geteuid(), vm->file);
+		   vm->provider.name, user ? user->pw_name : "?", (unsigned)geteuid(), vm->file);
 }
 
 /* What the VM's xl file says. One that is missing is its start's matter. */
@@ -80,17 +80,17 @@ check_xl_file(struct config_vm *vm, struct errors *errors)
 		report_unreadable(vm, errors);
 	if (error)
 		return;
-	if (found.name[0] && strcmp(found.name, vm->name) != 0)
-		errors_add(errors, vm->line,
-			   "vm \"%s\": %s:%d names it \"%s\"; both must be the same", vm->name,
-			   vm->file, found.name_line, found.name);
+	if (found.name[0] && strcmp(found.name, vm->provider.name) != 0)
+		errors_add(errors, vm->provider.line,
+			   "vm \"%s\": %s:%d names it \"%s\"; both must be the same",
+			   vm->provider.name, vm->file, found.name_line, found.name);
 	if (!uuid_is_zero(vm->uuid))
 		return;
 	if (found.uuid_bad)
-		errors_add(errors, vm->line,
+		errors_add(errors, vm->provider.line,
 			   "vm \"%s\": the uuid at %s:%d is malformed; write one as uuidgen(1) "
 			   "prints it",
-			   vm->name, vm->file, found.uuid_line);
+			   vm->provider.name, vm->file, found.uuid_line);
 	else
 		memcpy(vm->uuid, found.uuid, UUID_SIZE);
 }
@@ -103,19 +103,21 @@ check_pair(const struct config_vm *vm, const struct config_vm *before, struct er
 	if (!uuid_is_zero(vm->uuid) && uuid_equal(vm->uuid, before->uuid)) {
 		uuid_text(vm->uuid, uuid);
 		errors_add(
-		    errors, vm->line,
+		    errors, vm->provider.line,
 		    "vm \"%s\" has the uuid of \"%s\" (line %d), %s; give one of them another, "
 		    "here or in its xl file",
-		    vm->name, before->name, before->line, uuid);
+		    vm->provider.name, before->provider.name, before->provider.line, uuid);
 	}
-	if (vm->address[0] && strcmp(vm->address, before->address) == 0)
-		errors_add(errors, vm->line,
+	if (vm->provider.address[0] && strcmp(vm->provider.address, before->provider.address) == 0)
+		errors_add(errors, vm->provider.line,
 			   "vm \"%s\" has the address of \"%s\" (line %d), %s; correct one of them",
-			   vm->name, before->name, before->line, vm->address);
+			   vm->provider.name, before->provider.name, before->provider.line,
+			   vm->provider.address);
 	if (vm->file && before->file && strcmp(vm->file, before->file) == 0)
-		errors_add(errors, vm->line,
+		errors_add(errors, vm->provider.line,
 			   "vm \"%s\" has the file of \"%s\" (line %d), %s; give each its own",
-			   vm->name, before->name, before->line, vm->file);
+			   vm->provider.name, before->provider.name, before->provider.line,
+			   vm->file);
 }
 
 void

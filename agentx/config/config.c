@@ -121,7 +121,8 @@ config_print(const struct config *config, FILE *to)
 		if (!sections[i].titled)
 			print_section(&sections[i], NULL, config, to);
 	for (size_t i = 0; i < config->vms_count; i++)
-		print_section(&sections[SECTION_VM], config->vms[i].name, &config->vms[i], to);
+		print_section(&sections[SECTION_VM], config->vms[i].provider.name, &config->vms[i],
+			      to);
 }
 
 const struct config_vm *
@@ -139,7 +140,7 @@ config_find_vm(const struct config *config, const char *name_or_uuid)
 	uint8_t uuid[UUID_SIZE];
 
 	for (size_t i = 0; i < config->vms_count; i++)
-		if (strcmp(config->vms[i].name, name_or_uuid) == 0)
+		if (strcmp(config->vms[i].provider.name, name_or_uuid) == 0)
 			return &config->vms[i];
 	return uuid_parse(name_or_uuid, uuid) ? config_find_uuid(config, uuid) : NULL;
 }

@@ -15,14 +15,83 @@
 
 enum config_hypervisor { CONFIG_XEN, CONFIG_SIM };
 
-struct config_vm {
+#define SERVICE_NAME_SIZE 32 /* octets with the NUL; no ':' in it */
+#define ADDRESS_SIZE 48	     /* IPv4 or IPv6 as text */
+
+/* How often a service is probed and when it counts as up or down. */
+struct config_watch {
+	uint32_t interval_ms, timeout_ms;
+	uint32_t rise, fall; /* answers, or failures, in a row */
+	uint32_t grace_ms;   /* from down to the repair */
+};
+
+/* A service that a VM or an external host offers. */
+struct config_service {
+	char name[SERVICE_NAME_SIZE]; /* "80/tcp", "icmp" where none is given */
+	int line;
+	uint32_t kind;		    /* enum service_kind */
+	uint16_t port;		    /* 0: has none */
+	char address[ADDRESS_SIZE]; /* where it is probed: its own, else its provider's */
+	char *command;		    /* of a plugin */
+	char payload[16];	    /* over UDP, by its protocol's name; "": by the port */
+	bool silence_is_up;	    /* of UDP: no answer, and no word that there is none */
+	struct config_watch watch;
+};
+
+/* Who offers services: a VM of this file, or what an external section declares. */
+struct config_provider {
 	char name[VM_NAME_SIZE];
-	int line;		 /* of its section in the file */
+	int line;		    /* of its section in the file */
+	char address[ADDRESS_SIZE]; /* "" where none is given */
+	struct config_service *services;
+	size_t services_count;
+};
+
+/* A host, or a VM of another Dom0. */
+struct config_external {
+	struct config_provider provider;
+	char host[VM_NAME_SIZE]; /* the Dom0 that it is a VM of; "": it is no VM */
+};
+
+/* One service that a VM needs; a need of all services of a provider is one for each. */
+struct config_need {
+	int line;
+	bool external;	   /* provider counts externals; else VMs */
+	uint32_t provider; /* position in config->vms or config->externals */
+	uint32_t service;  /* position in its services */
+};
+
+/* What supervision does about a VM. */
+struct config_policy {
+	bool autostart;		   /* launched when the host has booted */
+	uint32_t start_delay_ms;   /* after all that it needs is up */
+	uint32_t start_timeout_ms; /* of waiting for that; 0: none */
+	uint32_t on_start_timeout; /* enum start_policy */
+	uint32_t boot_ms;	   /* allowance from its start until its services answer */
+	uint32_t restart_limit;	   /* in restart_window_ms; 0: it is never restarted */
+	uint32_t restart_window_ms;
+	uint32_t restart_backoff_ms;  /* before the second restart in a row; doubles */
+	uint32_t on_dependency;	      /* enum dependency_policy */
+	uint32_t shutdown_ms;	      /* what the guest gets to shut down */
+	bool shutdown_destroys;	      /* then it is destroyed; else the shutdown fails */
+	uint32_t memory_high_percent; /* used inside the guest: more is given */
+	uint32_t memory_low_percent;  /* some is taken */
+	uint32_t memory_step_mib;
+	uint32_t memory_interval_ms; /* between two changes */
+};
+
+struct config_vm {
+	struct config_provider provider;
 	char *file;		 /* the xl file, absolute */
 	uint8_t uuid[UUID_SIZE]; /* of the configuration or the xl file; zero: neither says one */
-	char address[48];	 /* "" where none is given */
-	char group[32];		 /* "" likewise */
+	char group[32];		 /* "" where none is given */
 	uint32_t memory_mib;	 /* to set after the start; 0: as the xl file says */
+	uint32_t memory_min_mib, memory_max_mib; /* of automatic memory; both 0: there is none */
+	struct config_need *needs;		 /* in the order of the file, none twice */
+	size_t needs_count;
+	int32_t standby;    /* position of the VM that stands in for it; -1: none */
+	int32_t standby_of; /* the reverse */
+	struct config_policy policy;
 };
 
 struct config {
@@ -48,8 +117,14 @@ struct config {
 	char **pools;		/* storage paths of the host to watch */
 	size_t pools_count;
 
+	/* supervision: what a VM or a service does not say itself */
+	struct config_watch watch;
+	struct config_policy policy;
+
 	struct config_vm *vms; /* in the order of the file */
 	size_t vms_count;
+	struct config_external *externals; /* likewise */
+	size_t externals_count;
 };
 
 /*

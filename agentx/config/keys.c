@@ -53,7 +53,7 @@ static const struct key hypervisor_keys[] = {
 static const struct key vm_keys[] = {
 	{"file", &kind_path, IN_VM(file), .max = 1023, .required = true, .doc = "its xl.cfg(5) file"},
 	{"uuid", &kind_uuid, IN_VM(uuid), .doc = "instead of the one in its file"},
-	{"address", &kind_address, IN_VM(address), .max = 47, .doc = "IPv4 or IPv6"},
+	{"address", &kind_address, IN_VM(provider.address), .max = 47, .doc = "IPv4 or IPv6"},
 	{"group", &kind_text, IN_VM(group), .max = 31, .doc = "any word, for sorting"},
 	{"memory", &kind_number, IN_VM(memory_mib), NULL, 16, 16777216,
 	    .doc = "MiB, set after the start"},

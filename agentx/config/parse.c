@@ -141,8 +141,8 @@ take_vm(const char *title, int line)
 		vm_dispose(&reading->vm);
 		return;
 	}
-	text_set(reading->vm.name, sizeof(reading->vm.name), title);
-	reading->vm.line = line;
+	text_set(reading->vm.provider.name, sizeof(reading->vm.provider.name), title);
+	reading->vm.provider.line = line;
 	config->vms = mem_resize(config->vms, config->vms_count + 1, sizeof(*config->vms));
 	config->vms[config->vms_count++] = reading->vm;
 }
@@ -224,7 +224,7 @@ second_vm(const cfg_t *cfg, const char *title)
 
 	errors_add(&reading->obstacle, cfg->line,
 		   "the VM \"%s\" stands here again, after line %d; remove one", title,
-		   first ? first->line : 0);
+		   first ? first->provider.line : 0);
 	TEXT_SET(reading->word, sections[SECTION_VM].name);
 }
 

@@ -120,7 +120,7 @@ fill_kept(const struct engine *engine, const struct vm *vm, struct mib_vm *row)
 	memcpy(row->uuid, kept->uuid, UUID_SIZE);
 	row->configured = vm->config != NULL;
 	TEXT_SET(row->group, vm->config ? vm->config->group : "");
-	TEXT_SET(row->address, vm->config ? vm->config->address : "");
+	TEXT_SET(row->address, vm->config ? vm->config->provider.address : "");
 	row->start_time = vm->domain ? kept->start_wall_ms : 0;
 	row->change_time = kept->change_wall_ms;
 	TEXT_SET(row->change_reason, kept->change_reason);

@@ -435,12 +435,12 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 	uint8_t uuid[UUID_SIZE];
 
 	if (!vm)
-		vm = vm_of_name(engine, config->name);
+		vm = vm_of_name(engine, config->provider.name);
 	if (!vm) {
 		memcpy(uuid, config->uuid, UUID_SIZE);
 		if (uuid_is_zero(uuid))
 			uuid_random(uuid);
-		vm = vm_new(engine, uuid, config->name);
+		vm = vm_new(engine, uuid, config->provider.name);
 	} else if (!uuid_is_zero(config->uuid) && !uuid_equal(vm->kept.uuid, config->uuid) &&
 		   !vm->domain) {
 		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
@@ -459,11 +459,11 @@ vm_load(struct engine *engine)
 	for (size_t i = 0; i < engine->config->vms_count; i++) {
 		vm = vm_of_config(engine, &engine->config->vms[i]);
 		vm->config = &engine->config->vms[i];
-		if (!vm->kept.configured || strcmp(vm->kept.name, vm->config->name) != 0)
+		if (!vm->kept.configured || strcmp(vm->kept.name, vm->config->provider.name) != 0)
 			vm->unsaved = true;
 		vm->kept.configured = true;
 		vm->kept.gone_wall_ms = 0;
-		TEXT_SET(vm->kept.name, vm->config->name);
+		TEXT_SET(vm->kept.name, vm->config->provider.name);
 		TAILQ_REMOVE(&engine->vms, vm, next);
 		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
 	}

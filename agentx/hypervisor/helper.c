@@ -266,7 +266,7 @@ action_complete(const struct config *config, struct action *action)
 	const struct config_vm *vm = action_vm(config, action);
 
 	if (vm && !*action->name)
-		TEXT_SET(action->name, vm->name);
+		TEXT_SET(action->name, vm->provider.name);
 	if (vm && uuid_is_zero(action->uuid))
 		memcpy(action->uuid, vm->uuid, UUID_SIZE);
 	action->deadline_ms = action_deadline_ms(config, action->verb);

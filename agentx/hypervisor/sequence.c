@@ -306,7 +306,7 @@ create(struct run *run, enum verb verb)
 {
 	if (!uuid_is_zero(run->vm->uuid))
 		memcpy(run->action.uuid, run->vm->uuid, UUID_SIZE);
-	TEXT_SET(run->action.name, run->vm->name);
+	TEXT_SET(run->action.name, run->vm->provider.name);
 	run->action.domid = 0;
 	if (!none_lives(run) || !step(run, verb))
 		return false;

@@ -72,10 +72,10 @@ act_start(struct hv *hv, const struct action *action, const struct config_vm *vm
 		return;
 	}
 	TEXT_SET(act.path, vm->file);
-	TEXT_FORMAT(act.overrides, "name=\"%s\";", vm->name);
+	TEXT_FORMAT(act.overrides, "name=\"%s\";", vm->provider.name);
 	if (!uuid_is_zero(action->uuid)) {
 		uuid_text(action->uuid, uuid);
-		TEXT_FORMAT(act.overrides, "name=\"%s\";uuid=\"%s\"", vm->name, uuid);
+		TEXT_FORMAT(act.overrides, "name=\"%s\";uuid=\"%s\"", vm->provider.name, uuid);
 	}
 	run(hv, &act, outcome);
 	if (outcome->state == REQUEST_SUCCEEDED &&

@@ -40,7 +40,7 @@ action_vm(const struct config *config, const struct action *action)
 {
 	const struct config_vm *vm = *action->name ? config_find_vm(config, action->name) : NULL;
 
-	if (vm && strcmp(vm->name, action->name) == 0)
+	if (vm && strcmp(vm->provider.name, action->name) == 0)
 		return vm;
 	return uuid_is_zero(action->uuid) ? NULL : config_find_uuid(config, action->uuid);
 }
@@ -84,7 +84,7 @@ action_check(const struct config *config, const struct action *action, char *err
 			    *action->name ? action->name : "it", "started");
 	else if (verbs[i].needs_file && other_vm(config, action))
 		text_format(error, TEXT_SIZE, "its UUID is that of %s",
-			    other_vm(config, action)->name);
+			    other_vm(config, action)->provider.name);
 	else if (action->verb == VERB_MEMORY &&
 		 (action->number < HV_MEMORY_FLOOR_MIB || action->number > HV_MEMORY_CEILING_MIB))
 		text_format(error, TEXT_SIZE, "memory must be %d to %d MiB", HV_MEMORY_FLOOR_MIB,

@@ -147,7 +147,7 @@ create(const struct config_vm *vm, const uint8_t uuid[UUID_SIZE], char *error)
 	char name[OVERRIDE_SIZE], id[OVERRIDE_SIZE], text[UUID_TEXT_SIZE];
 
 	uuid_text(uuid, text);
-	snprintf(name, sizeof(name), "name=\"%s\"", vm->name);
+	snprintf(name, sizeof(name), "name=\"%s\"", vm->provider.name);
 	snprintf(id, sizeof(id), "uuid=\"%s\"", text);
 	return xen_xl((const char *[]){"create", "-q", "-e", "-f", vm->file, name, id, NULL}, 0,
 		      error);
@@ -163,8 +163,9 @@ can_start(struct hv *hv, const struct action *action, const struct config_vm *vm
 		xen_fail(hv, outcome, "no xl file is configured for %s", action->name);
 	else if (access(vm->file, R_OK))
 		xen_fail(hv, outcome, "%s: %s", vm->file, strerror(errno));
-	else if (!is_quotable(vm->name))
-		xen_fail(hv, outcome, "%s: a name with quotes cannot be given to xl", vm->name);
+	else if (!is_quotable(vm->provider.name))
+		xen_fail(hv, outcome, "%s: a name with quotes cannot be given to xl",
+			 vm->provider.name);
 	else
 		return read_demand(hv, vm->file, &kib, outcome) &&
 		       has_memory(hv, action, kib, outcome);

@@ -291,7 +291,7 @@ fake_step(struct fake *fake, const struct action *action, const struct config_vm
 	switch (action->verb) {
 	case VERB_START:
 	case VERB_RESTORE:
-		outcome->domid = fake_add(fake, vm->name, action->uuid);
+		outcome->domid = fake_add(fake, vm->provider.name, action->uuid);
 		return;
 	case VERB_PAUSE:
 		domain->fact.flags |= DOMAIN_PAUSED;
@@ -314,7 +314,7 @@ fake_step(struct fake *fake, const struct action *action, const struct config_vm
 		atomic_fetch_add(&fake->dumps, 1);
 		return;
 	case STEP_SET_ASIDE:
-		TEXT_FORMAT(domain->name, "%.40s-aside", vm->name);
+		TEXT_FORMAT(domain->name, "%.40s-aside", vm->provider.name);
 		uuid_random(domain->fact.uuid);
 		break;
 	case VERB_MEMORY:

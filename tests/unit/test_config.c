@@ -302,8 +302,8 @@ values(void **state)
 	assert_int_equal(config->shutdown_ms, 60000);
 	assert_true(config->shutdown_destroys);
 	assert_int_equal(config->pools_count, 3);
-	assert_string_equal(config->vms[0].address, "2001:db8::5");
-	assert_int_equal(config->vms[0].line, 19);
+	assert_string_equal(config->vms[0].provider.address, "2001:db8::5");
+	assert_int_equal(config->vms[0].provider.line, 19);
 	vm = config_find_vm(config, "7c1b8a52-6f0e-4a3d-9a0b-2f6c0f4f1e11");
 	assert_ptr_equal(vm, &config->vms[0]);
 	assert_ptr_equal(config_find_uuid(config, vm->uuid), vm);

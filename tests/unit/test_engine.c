@@ -245,10 +245,10 @@ setup(void **state)
 					.silence_ms = 3000,
 					.vms = world->vms,
 					.vms_count = 2};
-	TEXT_SET(world->vms[0].name, "www");
+	TEXT_SET(world->vms[0].provider.name, "www");
 	memcpy(world->vms[0].uuid, uuid_www, UUID_SIZE);
 	TEXT_SET(world->vms[0].group, "front");
-	TEXT_SET(world->vms[1].name, "db");
+	TEXT_SET(world->vms[1].provider.name, "db");
 	memcpy(world->vms[1].uuid, uuid_db, UUID_SIZE);
 	begin(world);
 	*state = world;
@@ -1261,7 +1261,7 @@ test_a_new_vm_takes_the_name_of_a_renamed_one(void **state)
 	tell_usual(world);
 	world->config.vms_count = 3;
 	memset(world->vms[0].uuid, 0, UUID_SIZE); /* the new www, whose file says no UUID */
-	TEXT_SET(world->vms[2].name, "old");
+	TEXT_SET(world->vms[2].provider.name, "old");
 	memcpy(world->vms[2].uuid, uuid_www, UUID_SIZE);
 	engine_load(world->engine, &world->config, world->now);
 	collect(world);

@@ -925,7 +925,7 @@ main_of_child(void)
 static void
 uuid_of_another(void **state)
 {
-	struct config_vm vms[2] = {{.name = "www"}, {.name = "db", .uuid = {2}}};
+	struct config_vm vms[2] = {{.provider.name = "www"}, {.provider.name = "db", .uuid = {2}}};
 	struct config config = {.vms = vms, .vms_count = 2};
 	struct action action = {.verb = VERB_RESTORE, .name = "www", .uuid = {2}};
 	char error[TEXT_SIZE];

@@ -98,13 +98,13 @@ test_life_without_monitor(void **state)
 	assert_int_equal(m->domains[0]->domid, 0);
 	d = start("www", false);
 	assert_int_equal(d->domid, 1);
-	assert_int_equal(model_service(d, 0), SERVICE_CLOSED);
+	assert_int_equal(model_service(d, 0), PORT_CLOSED);
 	pass(1000);
 	assert_int_equal(d->guest, GUEST_UP);
-	assert_int_equal(model_service(d, 0), SERVICE_SERVING);
+	assert_int_equal(model_service(d, 0), PORT_SERVING);
 	assert_true(model_request(d, REASON_POWEROFF));
 	assert_true(d->control_seen);
-	assert_int_equal(model_service(d, 0), SERVICE_CLOSED);
+	assert_int_equal(model_service(d, 0), PORT_CLOSED);
 	pass(499);
 	assert_int_equal(d->phase, PHASE_LIVE);
 	pass(1);
@@ -167,7 +167,7 @@ test_pauses_nest(void **state)
 	assert_string_equal(m->error, "www: the domain is not paused");
 	assert_true(model_pause(d));
 	assert_true(model_pause(d));
-	assert_int_equal(model_service(d, 0), SERVICE_SILENT);
+	assert_int_equal(model_service(d, 0), PORT_SILENT);
 	pass(60000); /* the guest's clock stands */
 	assert_true(model_unpause(d));
 	assert_false(domain_active(d));
@@ -233,12 +233,12 @@ test_faults_of_guests(void **state)
 	(void)state;
 	pass(1000);
 	assert_true(model_set_fault(d, &web, FAULT_HANG, false));
-	assert_int_equal(model_service(d, 0), SERVICE_SILENT);
+	assert_int_equal(model_service(d, 0), PORT_SILENT);
 	assert_true(model_set_fault(d, &web, FAULT_STOP, true));
-	assert_int_equal(model_service(d, 0), SERVICE_CLOSED);
+	assert_int_equal(model_service(d, 0), PORT_CLOSED);
 	assert_false(model_set_fault(d, &dns, FAULT_STOP, false));
 	assert_true(model_panic(d, 1000));
-	assert_int_equal(model_service(d, 0), SERVICE_CLOSED);
+	assert_int_equal(model_service(d, 0), PORT_CLOSED);
 	assert_false(model_guest_end(d, REASON_POWEROFF));
 	assert_true(model_request(d, REASON_POWEROFF));
 	assert_false(d->control_seen); /* nobody there to take it */
@@ -248,9 +248,9 @@ test_faults_of_guests(void **state)
 	pass(1000);
 	d = start("www", false);
 	pass(1000);
-	assert_int_equal(model_service(d, 0), SERVICE_CLOSED); /* it lasts */
+	assert_int_equal(model_service(d, 0), PORT_CLOSED); /* it lasts */
 	assert_true(model_set_fault(d, &web, FAULT_NONE, false));
-	assert_int_equal(model_service(d, 0), SERVICE_SERVING);
+	assert_int_equal(model_service(d, 0), PORT_SERVING);
 	assert_true(model_guest_end(d, REASON_REBOOT));
 	pass(500);
 	assert_int_equal(d->reason, REASON_REBOOT);

@@ -88,9 +88,8 @@ show_memory(FILE *out, const struct domain *d)
 static void
 show_services(struct command_run *run, const struct domain *d)
 {
-	static const char *const states[] = {[SERVICE_CLOSED] = "closed",
-					     [SERVICE_SILENT] = "silent",
-					     [SERVICE_SERVING] = "serving"};
+	static const char *const states[] = {
+	    [PORT_CLOSED] = "closed", [PORT_SILENT] = "silent", [PORT_SERVING] = "serving"};
 
 	for (uint32_t i = 0; i < d->def.service_count; i++) {
 		const struct vmdef_service *s = &d->def.services[i];

@@ -176,14 +176,14 @@ guest_set_fault(struct domain *d, const struct vmdef_service *service, enum serv
 	return false;
 }
 
-enum service_state
+enum port_state
 model_service(const struct domain *d, unsigned i)
 {
 	if (d->phase != PHASE_LIVE || d->faults[i] == FAULT_STOP)
-		return SERVICE_CLOSED;
+		return PORT_CLOSED;
 	if (d->pauses || d->guest == GUEST_HUNG)
-		return SERVICE_SILENT;
+		return PORT_SILENT;
 	if (d->guest != GUEST_UP)
-		return SERVICE_CLOSED;
-	return d->faults[i] == FAULT_HANG ? SERVICE_SILENT : SERVICE_SERVING;
+		return PORT_CLOSED;
+	return d->faults[i] == FAULT_HANG ? PORT_SILENT : PORT_SERVING;
 }

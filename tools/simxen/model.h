@@ -46,10 +46,10 @@ enum guest_phase {
 
 enum service_fault { FAULT_NONE, FAULT_HANG, FAULT_STOP };
 
-enum service_state {
-	SERVICE_CLOSED, /* nobody listens: refused */
-	SERVICE_SILENT, /* no answer at all */
-	SERVICE_SERVING,
+enum port_state {
+	PORT_CLOSED, /* nobody listens: refused */
+	PORT_SILENT, /* no answer at all */
+	PORT_SERVING,
 };
 
 enum model_change {
@@ -181,7 +181,7 @@ bool model_set_fault(struct domain *d, const struct vmdef_service *service,
 		     enum service_fault fault, bool lasting);
 
 /* What a client of d's service number i meets now. */
-enum service_state model_service(const struct domain *d, unsigned i);
+enum port_state model_service(const struct domain *d, unsigned i);
 
 /* Whether the guest's clock runs: live and not paused. */
 bool domain_active(const struct domain *d);

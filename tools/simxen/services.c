@@ -37,7 +37,7 @@ struct endpoint {
 	struct services *services;
 	struct domain *domain;
 	unsigned number; /* of the service */
-	enum service_state state;
+	enum port_state state;
 	int fd; /* -1: closed */
 	struct event *readable;
 	int fillers[FILLERS];
@@ -321,17 +321,17 @@ fall_silent(struct endpoint *e)
 }
 
 static void
-endpoint_set(struct endpoint *e, enum service_state state)
+endpoint_set(struct endpoint *e, enum port_state state)
 {
 	if (state == e->state)
 		return;
-	if (state == SERVICE_CLOSED)
+	if (state == PORT_CLOSED)
 		close_socket(e);
 	else if (e->fd < 0 && !open_socket(e))
 		return; /* tried again at the next change */
-	if (state == SERVICE_SERVING)
+	if (state == PORT_SERVING)
 		serve(e);
-	else if (state == SERVICE_SILENT)
+	else if (state == PORT_SILENT)
 		fall_silent(e);
 	e->state = state;
 }
@@ -359,7 +359,7 @@ services_follow(struct services *services, struct domain *d, enum model_change c
 		d->endpoints = endpoints_new(services, d);
 	for (unsigned i = 0; i < d->def.service_count; i++)
 		endpoint_set(&d->endpoints[i],
-			     change == CHANGE_GONE ? SERVICE_CLOSED : model_service(d, i));
+			     change == CHANGE_GONE ? PORT_CLOSED : model_service(d, i));
 	if (change == CHANGE_GONE) {
 		free(d->endpoints);
 		d->endpoints = NULL;
