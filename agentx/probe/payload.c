@@ -158,7 +158,7 @@ static const struct payload payloads[] = {
 		      .other_port = true,
 		      OCTETS("\0\1lauxen-probe\0octet\0"),
 		      LEAST(4),
-		      MARK(0, 0xff, 0)},
+		      MARK(1, 0xff, 5)}, /* an error */
     [PAYLOAD_RPC] = {.port = 111, RPC_CALL("\0\1\x86\xa0", "\0\0\0\2")},
     [PAYLOAD_NFS] = {.port = 2049, RPC_CALL("\0\1\x86\xa3", "\0\0\0\3")},
     [PAYLOAD_SIP] = {.port = 5060,
