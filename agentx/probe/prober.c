@@ -259,7 +259,8 @@ prober_start(struct prober *prober, const struct probe_target *target, uint64_t 
 	probe->payload = (uint8_t)target->payload;
 	probe->timeout_ms = timeout_within(target->timeout_ms);
 	if (probe->kind->has_address)
-		address_parse(&probe->to, target->address, target->port);
+		address_parse(&probe->to, target->address,
+			      probe->kind->has_port ? target->port : 0);
 	else
 		probe->command = mem_string(target->command);
 	LIST_INSERT_HEAD(bucket(prober, tag), probe, by_tag);
