@@ -363,7 +363,7 @@ test_first_line(void **state)
 	    {OF("OK - load 0.1 | load=0.1;1;2\nmore | x=1"), "OK - load 0.1"},
 	    {OF("first\nsecond | x=1"), "first"},
 	    {OF("| x=1"), ""},
-	    {OF("\0a\0b\n"), "?a?b"},
+	    {OF("\0a\0b\tc\n"), "?a?b c"},
 	    {OF("0123456789abcdefghij"), "0123456789abcde"},
 #undef OF
 	};
