@@ -96,13 +96,36 @@ request_resend(struct engine *engine)
 			request_send(engine, request);
 }
 
+/* The VM that an action of our own is at work on. One that an engine before us began is told by the
+ * hypervisor process, ahead of all facts. */
+static struct vm *
+request_internal_vm(struct engine *engine, const struct outcome *outcome)
+{
+	struct vm *vm = vm_find_uuid(engine, outcome->uuid);
+
+	if (vm && !vm->action && outcome->verb != 0) {
+		vm->action = outcome->id;
+		vm->verb = outcome->verb;
+		vm->action_domid = outcome->action_domid;
+		vm_touch(engine, vm);
+	}
+	if (vm && vm->action == outcome->id)
+		return vm;
+	TAILQ_FOREACH (vm, &engine->vms, next) /* it has another UUID since */
+		if (vm->action == outcome->id)
+			return vm;
+	return NULL;
+}
+
 void
 request_started(struct engine *engine, const struct message *message)
 {
 	const struct outcome *outcome = (const struct outcome *)message->body;
 	struct request *request = request_find(engine, outcome->id);
 
-	if (!request || outcome->journal != engine->journal ||
+	if (outcome->id & INTERNAL)
+		request_internal_vm(engine, outcome);
+	if (!request || outcome->journal != engine->journal || outcome->state != REQUEST_RUNNING ||
 	    request->kept.row.state != REQUEST_QUEUED)
 		return;
 	request->kept.row.state = REQUEST_RUNNING;
@@ -161,12 +184,9 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 static void
 request_internal_outcome(struct engine *engine, const struct outcome *outcome)
 {
-	struct vm *vm;
+	struct vm *vm = request_internal_vm(engine, outcome);
 
 	request_forget(engine, outcome->id, outcome->journal);
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->action == outcome->id)
-			break;
 	if (!vm)
 		return;
 	if (outcome->state != REQUEST_SUCCEEDED) {
