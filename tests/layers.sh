@@ -8,6 +8,7 @@ allowed() { # FROM TO
 	config\>config | config\>base) ;;
 	engine\>engine | engine\>base | engine\>config | engine\>mib | engine\>store) ;;
 	hypervisor\>hypervisor | hypervisor\>base | hypervisor\>config) ;;
+	probe\>probe | probe\>base) ;;
 	store\>store | store\>base | store\>mib) ;;
 	snmp\>snmp | snmp\>base | snmp\>mib | snmp\>config) ;;
 	engine-process\>*) [ "$2" != snmp ] && [ "$2" != hypervisor ] ;;

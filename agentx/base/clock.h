@@ -12,6 +12,7 @@ struct instant {
 
 struct instant clock_now(void);
 int64_t clock_mono_ms(void);
+int64_t clock_mono_us(void); /* the same clock in microseconds, to measure by */
 int64_t clock_wall_ms(void);
 
 #endif

@@ -149,6 +149,24 @@ int name_value(const struct name *table, const char *name);
 	E(PROBE_SILENT, 3, "silent")                                                               \
 	E(PROBE_ERROR, 4, "error")
 
+/* What is said to a UDP service (agentx/probe/payload.c); "": what is usual on its port. */
+#define PROBE_PAYLOADS(E)                                                                          \
+	E(PAYLOAD_BY_PORT, 0, "")                                                                  \
+	E(PAYLOAD_GENERIC, 1, "generic")                                                           \
+	E(PAYLOAD_EMPTY, 2, "empty")                                                               \
+	E(PAYLOAD_DNS, 3, "dns")                                                                   \
+	E(PAYLOAD_NTP, 4, "ntp")                                                                   \
+	E(PAYLOAD_SNMP, 5, "snmp")                                                                 \
+	E(PAYLOAD_DHCP, 6, "dhcp")                                                                 \
+	E(PAYLOAD_TFTP, 7, "tftp")                                                                 \
+	E(PAYLOAD_RPC, 8, "rpc")                                                                   \
+	E(PAYLOAD_NFS, 9, "nfs")                                                                   \
+	E(PAYLOAD_SIP, 10, "sip")                                                                  \
+	E(PAYLOAD_RADIUS, 11, "radius")                                                            \
+	E(PAYLOAD_OPENVPN, 12, "openvpn")                                                          \
+	E(PAYLOAD_NETBIOS, 13, "netbios")                                                          \
+	E(PAYLOAD_STUN, 14, "stun")
+
 /* lxServiceState. starting: its VM was (re)started and it did not answer yet; suspended: its VM is
  * paused; off: its VM does not run. Only up is available to who needs it; unknown is neither. */
 #define SERVICE_STATES(E)                                                                          \
@@ -210,6 +228,7 @@ enum shutdown_reason { SHUTDOWN_REASONS(NAME_CONSTANT) };
 enum on_action { ON_ACTIONS(NAME_CONSTANT) };
 enum service_kind { SERVICE_KINDS(NAME_CONSTANT) };
 enum probe_outcome { PROBE_OUTCOMES(NAME_CONSTANT) };
+enum probe_payload { PROBE_PAYLOADS(NAME_CONSTANT) };
 enum service_state { SERVICE_STATES(NAME_CONSTANT) };
 enum dependency_state { DEPENDENCY_STATES(NAME_CONSTANT) };
 enum dependency_policy { DEPENDENCY_POLICIES(NAME_CONSTANT) };
@@ -220,7 +239,7 @@ enum plan_goal { PLAN_GOALS(NAME_CONSTANT) };
 extern const struct name vm_state_names[], vm_sched_state_names[], vm_health_names[],
     vm_desired_names[], vm_owner_names[], verb_names[], request_state_names[], event_type_names[],
     shutdown_reason_names[], on_action_names[], service_kind_names[], probe_outcome_names[],
-    service_state_names[], dependency_state_names[], dependency_policy_names[],
-    start_policy_names[], monitor_state_names[], plan_goal_names[];
+    probe_payload_names[], service_state_names[], dependency_state_names[],
+    dependency_policy_names[], start_policy_names[], monitor_state_names[], plan_goal_names[];
 
 #endif
