@@ -15,7 +15,6 @@
 
 enum config_hypervisor { CONFIG_XEN, CONFIG_SIM };
 
-#define SERVICE_NAME_SIZE 32 /* octets with the NUL; no ':' in it */
 #define ADDRESS_SIZE 48	     /* IPv4 or IPv6 as text */
 
 /* How often a service is probed and when it counts as up or down. */
@@ -33,7 +32,7 @@ struct config_service {
 	uint16_t port;		    /* 0: has none */
 	char address[ADDRESS_SIZE]; /* where it is probed: its own, else its provider's */
 	char *command;		    /* of a plugin */
-	char payload[16];	    /* over UDP, by its protocol's name; "": by the port */
+	uint32_t payload;	    /* over UDP: enum probe_payload */
 	bool silence_is_up;	    /* of UDP: no answer, and no word that there is none */
 	struct config_watch watch;
 };
