@@ -16,7 +16,9 @@
 #include "base/mem.h"
 
 #define SEQUENCE_BUCKETS 256
-#define READS 64 /* messages before other events have their turn */
+#define READS 64		/* messages before other events have their turn */
+#define BUFFER_OCTETS (1 << 20) /* for the replies to all that may be under way, if it is granted  \
+				 */
 
 /* RFC 792 and RFC 4443, section 4: an echo is the same in both but for the type. */
 struct echo {
@@ -212,12 +214,13 @@ choose_id(struct icmp_socket *shared)
 static void
 socket_use(struct icmp_socket *shared, int fd)
 {
-	int type = SOCK_DGRAM;
+	int type = SOCK_DGRAM, buffer = BUFFER_OCTETS;
 	socklen_t size = sizeof(type);
 
 	shared->fd = fd;
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
 	shared->raw = type == SOCK_RAW;
 	if (shared->raw)

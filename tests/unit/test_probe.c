@@ -182,6 +182,7 @@ static struct {
 	uint16_t port;
 	uint8_t code;
 	uint16_t wrong; /* added to the client's port in what it quotes */
+	bool elsewhere; /* it quotes a packet to another host */
 } gateway;
 
 static void
@@ -204,6 +205,7 @@ gateway_serve(evutil_socket_t fd, short what, void *arg)
 		memcpy(&client, packet + 20, 2);
 		client = htons((uint16_t)(ntohs(client) + gateway.wrong));
 		memcpy(error.quoted + 20, &client, 2);
+		error.quoted[19] ^= gateway.elsewhere;
 		error.head.checksum = 0;
 		memcpy(words, &error, sizeof(error));
 		for (size_t i = 0; i < 18; i++)
@@ -263,6 +265,12 @@ test_icmp_says_unreachable(void **state)
 	event = gateway_start(IPPROTO_UDP, udp.port, ICMP_HOST_UNREACH, 1);
 	expect(&udp, PROBE_SILENT, "no answer in 300 ms");
 	expect(&tftp, PROBE_SILENT, "no answer in 300 ms");
+	gateway_stop(event);
+	event = gateway_start(IPPROTO_UDP, udp.port, ICMP_HOST_UNREACH, 0);
+	gateway.elsewhere = true;
+	expect(&udp, PROBE_SILENT, "no answer in 300 ms");
+	expect(&tftp, PROBE_SILENT, "no answer in 300 ms");
+	gateway.elsewhere = false;
 	gateway_stop(event);
 	silent_close(tcp_fd, fillers);
 	close(udp_fd);
