@@ -109,6 +109,13 @@ run_until(size_t count)
 	}
 }
 
+/* One turn of the loop: what waits begins, and no answer to it is looked at yet. */
+static inline void
+run_turn(void)
+{
+	event_base_loop(run.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+}
+
 /* Runs the loop for that long. */
 static inline void
 run_for(int64_t ms)

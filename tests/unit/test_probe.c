@@ -459,7 +459,7 @@ test_a_late_loop(void **state)
 	listen(fd, 16);
 	run_start(&tcp, 0);
 	run_start(&udp, 1);
-	event_base_loop(run.base, EVLOOP_NONBLOCK); /* they have begun */
+	run_turn();
 	event = udp_start("127.0.0.1", ANSWER_PLAIN, 0);
 	server_serve(udp_fd, 0, NULL);
 	assert_int_equal(server.count, 1);
@@ -603,7 +603,7 @@ test_free_in_the_middle(void **state)
 	(void)state;
 	for (uint64_t tag = 0; tag < 200; tag++)
 		run_start(&to, tag);
-	event_base_loop(run.base, EVLOOP_NONBLOCK);
+	run_turn();
 	assert_true(open_descriptors() > before);
 	prober_free(run.prober);
 	assert_int_equal(open_descriptors(), before);
