@@ -11,8 +11,8 @@
  *   dhcp     DHCPINFORM (RFC 2131), which allots nothing. The answer goes to port 68, from where it
  *            is asked if this process may bind that; from another port only servers answer that
  *            believe it (dnsmasq does, ISC's and Kea do not)
- *   tftp     a file "lauxen-probe" (RFC 1350); that there is none is the answer, from another
- *            port
+ *   tftp     a file "lauxen-probe" (RFC 1350); that there is none is the answer, from
+ *            another port
  *   rpc      the null procedure of the port mapper (RFC 1833)
  *   nfs      the null procedure of NFS version 3 (RFC 1813); version 4 is of TCP only
  *   sip      OPTIONS (RFC 3261, section 11)
@@ -40,6 +40,7 @@ union probe_address;
 
 #define PAYLOAD_MAX 512	  /* octets of a question */
 #define PAYLOAD_LOOK 1500 /* octets of an answer that matter */
+#define PAYLOAD_ANYWHERE (-1)
 
 struct payload {
 	uint16_t port;	      /* where the protocol is usual; 0: nowhere */
@@ -58,7 +59,7 @@ struct payload {
 	uint16_t least;
 	uint8_t mark_at, mark_mask, mark;
 	uint8_t echo_size;
-	int16_t echo_at; /* ANYWHERE, or where */
+	int16_t echo_at; /* where, or PAYLOAD_ANYWHERE */
 	bool echo_hex;	 /* the nonce stands there as 16 hexadecimal digits */
 };
 

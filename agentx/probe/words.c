@@ -3,8 +3,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/mem.h"
-
 /* One word from *from on to to, which follows behind; NULL, or what is wrong with it. */
 static const char *
 word(char **from, char **to)

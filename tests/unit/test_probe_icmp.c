@@ -343,7 +343,7 @@ test_errors_at_ping_sockets(void **state)
 	check_errors(SOCK_DGRAM);
 }
 
-#define MANY 200 /* more than the prober reads at a time */
+#define MANY 200
 
 static void
 check_late_loop(int type)
