@@ -36,8 +36,8 @@ request_dispatch(struct engine *engine, struct vm *vm)
 	if (vm->action || vm_is_foreseen(engine, vm) || !engine->states_ok ||
 	    !engine->hypervisor_there)
 		return;
-	TAILQ_FOREACH (request, &engine->requests, next)
-		if (request->vm == vm && request->kept.row.state == REQUEST_QUEUED)
+	TAILQ_FOREACH (request, &vm->requests, of_vm)
+		if (request->kept.row.state == REQUEST_QUEUED)
 			break;
 	if (!request)
 		return;

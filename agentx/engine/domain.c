@@ -104,10 +104,7 @@ domain_identify(struct engine *engine, struct domain *domain)
 		if (vm && vm->config) {
 			struct mib_event *event;
 
-			memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid,
-			       UUID_SIZE);
-			memcpy(vm->kept.uuid, domain->state.uuid, UUID_SIZE);
-			vm->unsaved = true;
+			vm_set_uuid(engine, vm, domain->state.uuid);
 			event = engine_event(engine, EVENT_VM_IDENTITY_CHANGED, vm);
 			TEXT_FORMAT(
 			    event->text,
@@ -201,10 +198,8 @@ domain_name(struct engine *engine, struct domain *domain, const struct fact_figu
 	vm = domain->vm;
 	if (!vm)
 		return;
-	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
-		TEXT_SET(vm->kept.name, domain->figures.name);
-		vm->unsaved = true;
-	}
+	if (!vm->config)
+		vm_set_name(engine, vm, domain->figures.name);
 	domain_start(vm, fact->start_wall_ms);
 	if (vm->kept.owner != vm_owner(engine, vm)) {
 		vm->kept.owner = vm_owner(engine, vm);

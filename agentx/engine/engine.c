@@ -75,23 +75,16 @@ engine_new(const struct store_content *content, struct instant now)
 	engine->tick_ms = now.mono_ms;
 	engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
 	engine->table_change_ms = now.mono_ms;
-	TAILQ_INIT(&engine->vms);
-	TAILQ_INIT(&engine->touched);
-	TAILQ_INIT(&engine->requests);
+	vms_init(engine);
+	request_init(engine);
 	STAILQ_INIT(&engine->effects);
 	rowset_init(&engine->domains, sizeof(struct domain), domain_compare, false);
 	rowset_init(&engine->early, sizeof(struct fact_figures), figures_compare, false);
 	rowset_init(&engine->nets, sizeof(struct fact_net), net_compare, false);
 	rowset_init(&engine->disks, sizeof(struct fact_disk), disk_compare, false);
 	mib_rows_init(&engine->rows, true);
-	for (size_t i = 0; i < content->vms_count; i++) {
-		struct vm *vm = mem_alloc(sizeof(*vm));
-
-		vm->kept = content->vms[i];
-		vm->died = REASON_UNKNOWN;
-		vm->crashed = vm->kept.state == VM_CRASHED;
-		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
-	}
+	for (size_t i = 0; i < content->vms_count; i++)
+		vm_restore(engine, &content->vms[i]);
 	engine_recall(engine, content);
 	request_restore(engine, content);
 	request_tell_ends(engine, content);
@@ -102,19 +95,12 @@ void
 engine_free(struct engine *engine)
 {
 	struct effect effect;
-	struct vm *vm;
-	struct request *request;
 
 	while (engine_next_effect(engine, &effect))
 		;
-	while ((vm = TAILQ_FIRST(&engine->vms))) {
-		TAILQ_REMOVE(&engine->vms, vm, next);
-		free(vm);
-	}
-	while ((request = TAILQ_FIRST(&engine->requests))) {
-		TAILQ_REMOVE(&engine->requests, request, next);
-		free(request);
-	}
+	request_dispose(engine);
+	vms_dispose(engine);
+	timers_dispose(&engine->timers);
 	rowset_dispose(&engine->domains);
 	rowset_dispose(&engine->early);
 	rowset_dispose(&engine->nets);
@@ -303,13 +289,12 @@ engine_listen(struct engine *engine)
 void
 engine_tick(struct engine *engine, struct instant now)
 {
-	struct vm *vm;
+	struct timer *timer;
 
 	engine->now = now;
 	engine_listen(engine);
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm_deadline(engine, vm) <= now.mono_ms)
-			vm_touch(engine, vm);
+	while ((timer = timers_take(&engine->timers, now.mono_ms)))
+		timer->fire(timer->arg);
 	if (engine->held_until_ms <= now.mono_ms) {
 		engine->held_until_ms = INT64_MAX;
 		request_release_held(engine, false);
@@ -325,15 +310,11 @@ engine_tick(struct engine *engine, struct instant now)
 int64_t
 engine_deadline(const struct engine *engine)
 {
-	int64_t deadline_ms = engine->housekeeping_ms;
-	const struct vm *vm;
+	int64_t deadline_ms = timers_deadline(&engine->timers);
 
-	if (engine->held_until_ms < deadline_ms)
-		deadline_ms = engine->held_until_ms;
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm_deadline(engine, vm) < deadline_ms)
-			deadline_ms = vm_deadline(engine, vm);
-	return deadline_ms;
+	if (engine->housekeeping_ms < deadline_ms)
+		deadline_ms = engine->housekeeping_ms;
+	return engine->held_until_ms < deadline_ms ? engine->held_until_ms : deadline_ms;
 }
 
 struct mib_rows *

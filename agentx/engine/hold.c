@@ -81,18 +81,16 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 static const char *
 request_refusal(const struct engine *engine, const struct hold *hold, const struct vm *vm)
 {
-	uint32_t count = 0, open = 0;
+	uint32_t open = 0;
 	const struct request *request;
 
 	if (hold->verb <= VERB_NONE || hold->verb > VERB_MEMORY)
 		return "no such verb";
 	if (!vm || !vm_has_row(vm))
 		return "no such VM";
-	TAILQ_FOREACH (request, &engine->requests, next) {
-		count++;
-		open += request->vm == vm && request_is_open(request);
-	}
-	if (count >= REQUESTS_MAX)
+	TAILQ_FOREACH (request, &vm->requests, of_vm)
+		open++;
+	if (engine->requests_count >= REQUESTS_MAX)
 		return "the table of requests is full; remove finished ones";
 	if (open >= REQUESTS_PER_VM)
 		return "too many requests wait for this VM";
@@ -130,7 +128,7 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, stru
 	row->vm_index = vm->kept.index;
 	row->accepted = engine->now.wall_ms;
 	row->status = ROW_ACTIVE;
-	TAILQ_INSERT_TAIL(&engine->requests, request, next);
+	request_add(engine, request);
 	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
 }
 

@@ -4,6 +4,7 @@
 
 #include <sys/queue.h>
 
+#include "base/timers.h"
 #include "engine/engine.h"
 
 struct vm;
@@ -23,7 +24,9 @@ struct domain {
 };
 
 struct request {
-	TAILQ_ENTRY(request) next; /* in the order of their acceptance */
+	TAILQ_ENTRY(request) next;  /* in the order of their acceptance */
+	TAILQ_ENTRY(request) of_vm; /* of its VM's open ones, in the same order */
+	bool listed;		    /* there */
 	struct store_request kept;
 	struct vm *vm;	     /* NULL: its VM is no more */
 	bool sent;	     /* to the hypervisor process; at most one a VM */
@@ -37,7 +40,9 @@ struct request {
 
 struct vm {
 	TAILQ_ENTRY(vm) next; /* those of the configuration first, in the order of the file */
-	struct store_vm kept;
+	struct engine *engine;
+	size_t rank;			/* its place in the engine's order */
+	struct store_vm kept;		/* name and uuid are set by vm_set_name(), vm_set_uuid() */
 	const struct config_vm *config; /* NULL: found on the host */
 	struct domain *domain;		/* NULL: none lives */
 	uint64_t action;		/* id of the action that runs for it; 0: none */
@@ -60,8 +65,24 @@ struct vm {
 	bool reaped;		/* the dead domain was dealt with, or is to stay */
 	bool owed;		/* a start after a death, which was cut off */
 	bool unsaved;		/* kept differs from the store */
-	bool touched;		/* in the engine's list, to be settled */
-	TAILQ_ENTRY(vm) touched_next;
+	bool touched;		/* to be settled */
+	uint32_t shown;		/* state that its row shows; 0: it has none */
+	struct timer timer;	/* when it is touched next though nothing came */
+	TAILQ_HEAD(, request) requests; /* open ones */
+};
+
+/* What a VM is found by: each of its three sets is ordered by one of these. */
+struct vm_key {
+	uint8_t uuid[UUID_SIZE];
+	char name[VM_NAME_SIZE];
+	uint32_t index;
+	struct vm *vm;
+};
+
+struct request_key {
+	uint64_t number;
+	char id[REQUEST_ID_SIZE];
+	struct request *request;
 };
 
 struct queued_effect {
@@ -77,9 +98,16 @@ struct engine {
 	uint64_t next_request;
 
 	TAILQ_HEAD(, vm) vms;
-	TAILQ_HEAD(, vm) touched;
+	struct rowset vms_by_index, vms_by_uuid, vms_by_name; /* struct vm_key */
+	struct vm **order; /* the same, in the order in which they are settled */
+	size_t order_count, order_room;
+	size_t touched_count, touched_from; /* all that are touched have this rank or a later one */
+	uint32_t shown[VM_CRASHED + 1];	    /* rows of VMs, by state */
 	TAILQ_HEAD(, request) requests;
+	size_t requests_count;
+	struct rowset requests_by_number, requests_by_id; /* struct request_key */
 	STAILQ_HEAD(, queued_effect) effects;
+	struct timers timers;
 
 	struct rowset domains;	   /* struct domain */
 	struct rowset nets, disks; /* facts */
@@ -92,8 +120,9 @@ struct engine {
 	bool states_told, figures_told;	     /* there was one, well or not */
 	bool sweep; /* a new hypervisor process: domains that it does not list are gone */
 	bool sweep_devices;
-	bool looked; /* a states pass was complete once: who has no domain is down */
-	bool lost;   /* the journal says that the hypervisor is lost */
+	bool nameless; /* a domain has no name yet, and no figures ever came: it may be any VM */
+	bool looked;   /* a states pass was complete once: who has no domain is down */
+	bool lost;     /* the journal says that the hypervisor is lost */
 	bool figures_lost;
 	struct fact_sample states, figures; /* the last of each */
 	uint64_t host_cpu_ns;		    /* of all domains, at host_cpu_us */
@@ -113,8 +142,14 @@ struct effect *engine_effect(struct engine *engine, enum effect_type type);
 /* An event of vm (may be NULL); the caller may fill more of it until the next effect is made. */
 struct mib_event *engine_event(struct engine *engine, enum event_type type, const struct vm *vm);
 
-/* vm.c: who is who, and what state it is in */
+/* vms.c: which VMs there are */
+void vms_init(struct engine *engine);
+void vms_dispose(struct engine *engine);
 struct vm *vm_new(struct engine *engine, const uint8_t uuid[UUID_SIZE], const char *name);
+void vm_restore(struct engine *engine, const struct store_vm *kept);
+/* These two change what it is found by. With another UUID it is another row of the store. */
+void vm_set_uuid(struct engine *engine, struct vm *vm, const uint8_t uuid[UUID_SIZE]);
+void vm_set_name(struct engine *engine, struct vm *vm, const char *name);
 struct vm *vm_find_index(const struct engine *engine, uint32_t index);
 struct vm *vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE]);
 struct vm *vm_find_name(const struct engine *engine, const char *name);
@@ -123,11 +158,12 @@ void vm_touch_all(struct engine *engine);
 void vm_settle_touched(struct engine *engine);
 void vm_load(struct engine *engine);	     /* the configuration changed */
 void vm_housekeeping(struct engine *engine); /* forgets who is gone for long */
+
+/* vm.c: what state a VM is in, and what follows */
+void vm_settle(struct engine *engine, struct vm *vm);
 enum vm_owner vm_owner(const struct engine *engine, const struct vm *vm);
 /* What an action did to its domain is not listed yet. */
 bool vm_is_foreseen(const struct engine *engine, const struct vm *vm);
-/* mono_ms when it is to be looked at again though nothing came; INT64_MAX: never. */
-int64_t vm_deadline(const struct engine *engine, const struct vm *vm);
 bool vm_has_row(const struct vm *vm);
 /* What a verb that succeeded makes of a VM; 0: no state, or a verb that makes none. */
 enum vm_state vm_state_after(uint32_t verb);
@@ -150,7 +186,12 @@ void death_failed(struct engine *engine, struct vm *vm, bool cut_off);
 int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c: the requests that are known, and their ends */
+void request_init(struct engine *engine);
+void request_dispose(struct engine *engine);
 bool request_is_open(const struct request *request);
+void request_add(struct engine *engine, struct request *request);
+void request_list(struct request *request);   /* its state is another */
+void request_orphan(struct request *request); /* its VM goes */
 struct request *request_find(const struct engine *engine, uint64_t number);
 struct request *request_find_id(const struct engine *engine, const char *id);
 void request_put(struct engine *engine, struct request *request); /* stored and shown as it is */
@@ -186,7 +227,7 @@ void request_forget(struct engine *engine, uint64_t id, uint64_t journal);
 void rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state);
 void rows_put_host(struct engine *engine);
 void rows_put_request(struct engine *engine, const struct request *request);
-void rows_drop_vm(struct engine *engine, const struct vm *vm);
+void rows_drop_vm(struct engine *engine, struct vm *vm);
 void rows_pool(struct engine *engine, const struct message *message);
 void rows_host(struct engine *engine, const struct message *message);
 void rows_net(struct engine *engine, const struct message *message);

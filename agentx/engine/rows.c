@@ -154,6 +154,17 @@ fill_start(const struct engine *engine, struct mib_vm *row)
 		row->start = old->start;
 }
 
+/* state 0: no row. */
+static void
+count_shown(struct engine *engine, struct vm *vm, uint32_t state)
+{
+	if (vm->shown == state)
+		return;
+	engine->shown[vm->shown]--;
+	engine->shown[state]++;
+	vm->shown = state;
+}
+
 void
 rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state)
 {
@@ -168,13 +179,15 @@ rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state)
 	fill_kept(engine, vm, &row);
 	fill_start(engine, &row);
 	rowset_put(&engine->rows.sets[KIND_VM], &row);
+	count_shown(engine, vm, state);
 }
 
 void
-rows_drop_vm(struct engine *engine, const struct vm *vm)
+rows_drop_vm(struct engine *engine, struct vm *vm)
 {
 	struct mib_vm key = {.index = vm->kept.index};
 
+	count_shown(engine, vm, 0);
 	rowset_remove(&engine->rows.sets[KIND_VM], &key);
 	rows_drop_devices(engine, vm->kept.index);
 }
@@ -192,20 +205,15 @@ rows_put_request(struct engine *engine, const struct request *request)
 static void
 count_vms(const struct engine *engine, struct mib_host *row)
 {
-	uint32_t *const counters[] = {
+	uint32_t *const counters[VM_CRASHED + 1] = {
 	    [VM_RUNNING] = &row->vms_running,	  [VM_PAUSED] = &row->vms_paused,
 	    [VM_SUSPENDED] = &row->vms_suspended, [VM_SHUTDOWN] = &row->vms_shutdown,
 	    [VM_CRASHED] = &row->vms_crashed,	  [VM_UNKNOWN] = &row->vms_unknown,
 	};
-	const struct rowset *set = &engine->rows.sets[KIND_VM];
 
-	for (size_t i = 0; i < set->count; i++) {
-		const struct mib_vm *vm = rowset_at(set, i);
-		uint32_t *counter = counters[vm->state];
-
-		(*(counter ? counter : &row->vms_changing))++;
-	}
-	row->vms = (uint32_t)set->count;
+	for (uint32_t state = VM_UNKNOWN; state <= VM_CRASHED; state++)
+		*(counters[state] ? counters[state] : &row->vms_changing) += engine->shown[state];
+	row->vms = (uint32_t)engine->rows.sets[KIND_VM].count;
 }
 
 void

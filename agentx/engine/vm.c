@@ -1,108 +1,12 @@
+/* A VM: the state that it is in and why, and what follows from it. */
 #include "engine/internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/uuid.h"
-
-/* The index of an unconfigured VM that went is not given to another for so long. */
-#define INDEX_REST_MS (24 * 3600 * INT64_C(1000))
 
 #define CAUSE_MS 5000 /* an action that ended so lately may be what made a state */
-
-struct vm *
-vm_find_index(const struct engine *engine, uint32_t index)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->kept.index == index)
-			return vm;
-	return NULL;
-}
-
-struct vm *
-vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE])
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (uuid_equal(vm->kept.uuid, uuid))
-			return vm;
-	return NULL;
-}
-
-/* One of the configuration, or one that the store knows as such, goes before a found one. */
-struct vm *
-vm_find_name(const struct engine *engine, const char *name)
-{
-	struct vm *vm, *found = NULL;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (strcmp(vm->kept.name, name) == 0 && (!found || (vm->config && !found->config)))
-			found = vm;
-	return found;
-}
-
-/* The smallest index that is not in use: dense, as VM-MIB's bitmaps want it. */
-static uint32_t
-vm_free_index(const struct engine *engine)
-{
-	const struct vm *vm;
-	uint32_t count = 0, index = 1;
-	bool *used;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		count++;
-	used = mem_array(count + 2, sizeof(*used));
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->kept.index <= count)
-			used[vm->kept.index] = true;
-	while (used[index])
-		index++;
-	free(used);
-	return index;
-}
-
-struct vm *
-vm_new(struct engine *engine, const uint8_t uuid[UUID_SIZE], const char *name)
-{
-	struct vm *vm = mem_alloc(sizeof(*vm));
-
-	memcpy(vm->kept.uuid, uuid, UUID_SIZE);
-	TEXT_SET(vm->kept.name, name);
-	vm->kept.index = vm_free_index(engine);
-	vm->kept.desired = DESIRED_NONE;
-	vm->kept.state = VM_UNKNOWN;
-	vm->kept.owner = OWNER_UNKNOWN;
-	vm->kept.last_verb = VERB_NONE;
-	vm->died = REASON_UNKNOWN;
-	vm->unsaved = true;
-	TAILQ_INSERT_TAIL(&engine->vms, vm, next);
-	engine->table_change_ms = engine->now.mono_ms;
-	vm_touch(engine, vm);
-	return vm;
-}
-
-void
-vm_touch(struct engine *engine, struct vm *vm)
-{
-	if (vm->touched)
-		return;
-	vm->touched = true;
-	TAILQ_INSERT_TAIL(&engine->touched, vm, touched_next);
-}
-
-void
-vm_touch_all(struct engine *engine)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		vm_touch(engine, vm);
-}
 
 bool
 vm_has_row(const struct vm *vm)
@@ -117,7 +21,8 @@ vm_is_foreseen(const struct engine *engine, const struct vm *vm)
 			  : vm->await_until_ms > engine->now.mono_ms;
 }
 
-int64_t
+/* mono_ms when it is to be looked at again though nothing came; INT64_MAX: never. */
+static int64_t
 vm_deadline(const struct engine *engine, const struct vm *vm)
 {
 	int64_t death_ms = death_deadline(engine, vm);
@@ -214,7 +119,7 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		return VM_UNKNOWN;
 	if (!vm->domain && vm_is_foreseen(engine, vm))
 		return vm->kept.state == VM_RESUMING ? VM_RESUMING : VM_PREPARING;
-	if (!vm->domain && engine->figures.mono_ms == 0 && domain_is_nameless(engine))
+	if (!vm->domain && engine->nameless)
 		return VM_UNKNOWN; /* that may be this VM, under another UUID */
 	if (!vm->domain)
 		return vm_state_under(verb, vm_state_absent(vm));
@@ -351,6 +256,25 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 }
 
 static void
+vm_due(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm_touch(vm->engine, vm);
+}
+
+static void
+vm_set_timer(struct engine *engine, struct vm *vm)
+{
+	int64_t due_ms = vm_deadline(engine, vm);
+
+	if (due_ms == TIMERS_NEVER)
+		timers_cancel(&engine->timers, &vm->timer);
+	else
+		timers_set(&engine->timers, &vm->timer, due_ms, vm_due, vm);
+}
+
+void
 vm_settle(struct engine *engine, struct vm *vm)
 {
 	if (vm->await_until_ms <= engine->now.mono_ms)
@@ -372,128 +296,5 @@ vm_settle(struct engine *engine, struct vm *vm)
 	if (vm->unsaved)
 		engine_effect(engine, EFFECT_PUT_VM)->vm = vm->kept;
 	vm->unsaved = false;
-}
-
-void
-vm_settle_touched(struct engine *engine)
-{
-	struct vm *vm;
-
-	while ((vm = TAILQ_FIRST(&engine->touched))) {
-		TAILQ_REMOVE(&engine->touched, vm, touched_next);
-		vm->touched = false;
-		vm_settle(engine, vm);
-	}
-}
-
-/* VMs that keep their section, or get one, by the UUID that the file says: before any takes one by
- * a name, as the name may be another's now. */
-static void
-vm_claim(struct engine *engine)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		vm->config = NULL;
-	for (size_t i = 0; i < engine->config->vms_count; i++) {
-		const struct config_vm *config = &engine->config->vms[i];
-
-		vm = uuid_is_zero(config->uuid) ? NULL : vm_find_uuid(engine, config->uuid);
-		if (vm)
-			vm->config = config;
-	}
-}
-
-static struct vm *
-vm_claimed(const struct engine *engine, const struct config_vm *config)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->config == config)
-			return vm;
-	return NULL;
-}
-
-/* One that is free, with the name of a section. */
-static struct vm *
-vm_of_name(const struct engine *engine, const char *name)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (!vm->config && strcmp(vm->kept.name, name) == 0)
-			return vm;
-	return NULL;
-}
-
-/* The VM of a section: by the UUID that the file says, else by the name it had. */
-static struct vm *
-vm_of_config(struct engine *engine, const struct config_vm *config)
-{
-	struct vm *vm = vm_claimed(engine, config);
-	uint8_t uuid[UUID_SIZE];
-
-	if (!vm)
-		vm = vm_of_name(engine, config->provider.name);
-	if (!vm) {
-		memcpy(uuid, config->uuid, UUID_SIZE);
-		if (uuid_is_zero(uuid))
-			uuid_random(uuid);
-		vm = vm_new(engine, uuid, config->provider.name);
-	} else if (!uuid_is_zero(config->uuid) && !uuid_equal(vm->kept.uuid, config->uuid) &&
-		   !vm->domain) {
-		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
-		memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
-		vm->unsaved = true;
-	}
-	return vm;
-}
-
-void
-vm_load(struct engine *engine)
-{
-	struct vm *vm;
-
-	vm_claim(engine);
-	for (size_t i = 0; i < engine->config->vms_count; i++) {
-		vm = vm_of_config(engine, &engine->config->vms[i]);
-		vm->config = &engine->config->vms[i];
-		if (!vm->kept.configured || strcmp(vm->kept.name, vm->config->provider.name) != 0)
-			vm->unsaved = true;
-		vm->kept.configured = true;
-		vm->kept.gone_wall_ms = 0;
-		TEXT_SET(vm->kept.name, vm->config->provider.name);
-		TAILQ_REMOVE(&engine->vms, vm, next);
-		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
-	}
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (!vm->config && vm->kept.configured) {
-			vm->kept.configured = false;
-			vm->unsaved = true;
-		}
-	vm_touch_all(engine);
-}
-
-void
-vm_housekeeping(struct engine *engine)
-{
-	struct vm *vm, *next;
-
-	for (vm = TAILQ_FIRST(&engine->vms); vm; vm = next) {
-		next = TAILQ_NEXT(vm, next);
-		if (vm_has_row(vm) || vm->kept.gone_wall_ms == 0 || vm->action ||
-		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS ||
-		    (vm->gone_ms != 0 && engine->now.mono_ms - vm->gone_ms < INDEX_REST_MS))
-			continue;
-		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
-		for (struct request *request = TAILQ_FIRST(&engine->requests); request;
-		     request = TAILQ_NEXT(request, next))
-			if (request->vm == vm)
-				request->vm = NULL;
-		if (vm->touched)
-			TAILQ_REMOVE(&engine->touched, vm, touched_next);
-		TAILQ_REMOVE(&engine->vms, vm, next);
-		free(vm);
-	}
+	vm_set_timer(engine, vm);
 }
