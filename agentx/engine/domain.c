@@ -55,12 +55,13 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 			vm->kept.restarts++;
 		vm->kept.domid = domain->domid;
 		vm->kept.owner = OWNER_UNKNOWN;
+		vm->policy.stop_failed = false;
 		vm->kept.discontinuity_wall_ms = engine->now.wall_ms;
 		vm->kept.start_wall_ms = engine->now.wall_ms;
 		vm->unsaved = true;
 	}
 	vm->died = REASON_UNKNOWN;
-	vm_touch(engine, vm);
+	vm_touch_pair(engine, vm);
 	rows_put_devices(engine, vm);
 }
 
@@ -104,10 +105,7 @@ domain_identify(struct engine *engine, struct domain *domain)
 		if (vm && vm->config) {
 			struct mib_event *event;
 
-			memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid,
-			       UUID_SIZE);
-			memcpy(vm->kept.uuid, domain->state.uuid, UUID_SIZE);
-			vm->unsaved = true;
+			vm_set_uuid(engine, vm, domain->state.uuid);
 			event = engine_event(engine, EVENT_VM_IDENTITY_CHANGED, vm);
 			TEXT_FORMAT(
 			    event->text,
@@ -158,7 +156,7 @@ domain_leave(struct engine *engine, struct domain *domain)
 		vm->died = domain->state.reason;
 	vm->domain = NULL;
 	domain->vm = NULL;
-	vm_touch(engine, vm);
+	vm_touch_pair(engine, vm);
 	rows_drop_devices(engine, vm->kept.index);
 }
 
@@ -176,7 +174,7 @@ domain_gone(struct engine *engine, uint32_t domid)
 /* After a boot of the host a VM can have the domid that it had before: by its start it is known as
  * another domain, whose counters began with it. A driver may work the start out anew each time. */
 static void
-domain_start(struct vm *vm, int64_t start_wall_ms)
+domain_start(struct engine *engine, struct vm *vm, int64_t start_wall_ms)
 {
 	int64_t difference_ms = llabs(vm->kept.start_wall_ms - start_wall_ms);
 
@@ -186,6 +184,7 @@ domain_start(struct vm *vm, int64_t start_wall_ms)
 		vm->kept.discontinuity_wall_ms = start_wall_ms;
 	vm->kept.start_wall_ms = start_wall_ms;
 	vm->unsaved = true;
+	boot_recall(engine, vm);
 }
 
 static void
@@ -204,11 +203,9 @@ domain_name(struct engine *engine, struct domain *domain, const struct fact_figu
 	vm = domain->vm;
 	if (!vm)
 		return;
-	if (!vm->config && strcmp(vm->kept.name, domain->figures.name) != 0) {
-		TEXT_SET(vm->kept.name, domain->figures.name);
-		vm->unsaved = true;
-	}
-	domain_start(vm, fact->start_wall_ms);
+	if (!vm->config)
+		vm_set_name(engine, vm, domain->figures.name);
+	domain_start(engine, vm, fact->start_wall_ms);
 	if (vm->kept.owner != vm_owner(engine, vm)) {
 		vm->kept.owner = vm_owner(engine, vm);
 		vm->unsaved = true;
@@ -253,6 +250,7 @@ domain_state(struct engine *engine, const struct message *message)
 	const struct fact_domain *fact = (const struct fact_domain *)message->body;
 	struct domain *domain;
 
+	engine->partial = true;
 	if (message->detail == FACT_GONE) {
 		domain_gone(engine, fact->domid);
 		return;
@@ -404,9 +402,17 @@ domain_figures_sample(struct engine *engine, const struct fact_sample *sample)
 		rows_put_devices(engine, vm);
 }
 
+/* A pass is complete: the rules of supervision decide by the whole of it. */
 static void
 domain_heard(struct engine *engine)
 {
+	engine->partial = false;
+	for (size_t i = 0; engine->deferred && i < engine->order_count; i++)
+		if (engine->order[i]->policy.deferred) {
+			engine->order[i]->policy.deferred = false;
+			vm_touch(engine, engine->order[i]);
+		}
+	engine->deferred = false;
 	engine->states_told = true;
 	engine->unheard_ms = 0;
 }
@@ -415,8 +421,6 @@ void
 domain_unheard(struct engine *engine)
 {
 	domain_states_lost(engine, "its process says nothing");
-	vm_settle_touched(engine);
-	rows_put_host(engine);
 }
 
 void
@@ -435,6 +439,8 @@ domain_sample(struct engine *engine, const struct message *message)
 		if (sample.ok && engine->sweep_devices)
 			domain_end_sweep_devices(engine);
 		domain_figures_sample(engine, &sample);
+		if (sample.ok)
+			notice_host(engine);
 	} else if (sample.ok) {
 		if (!sample.urgent || engine->states.mono_ms == 0)
 			engine->states = sample;
@@ -442,6 +448,4 @@ domain_sample(struct engine *engine, const struct message *message)
 	} else {
 		domain_states_lost(engine, sample.error);
 	}
-	vm_settle_touched(engine);
-	rows_put_host(engine);
 }

@@ -1,6 +1,5 @@
 #include "engine/internal.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +58,8 @@ engine_recall(struct engine *engine, const struct store_content *content)
 			engine->lost = type == EVENT_HYPERVISOR_LOST;
 		else if (type == EVENT_FIGURES_LOST || type == EVENT_FIGURES_RESTORED)
 			engine->figures_lost = type == EVENT_FIGURES_LOST;
+		else if (type >= EVENT_SERVICE_FAILED && type <= EVENT_DEPENDENCY_RESTORED)
+			service_recall(engine, &content->events[i]);
 	}
 }
 
@@ -75,23 +76,19 @@ engine_new(const struct store_content *content, struct instant now)
 	engine->tick_ms = now.mono_ms;
 	engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
 	engine->table_change_ms = now.mono_ms;
-	TAILQ_INIT(&engine->vms);
-	TAILQ_INIT(&engine->touched);
-	TAILQ_INIT(&engine->requests);
+	vms_init(engine);
+	services_init(engine);
+	request_init(engine);
+	TAILQ_INIT(&engine->plans);
 	STAILQ_INIT(&engine->effects);
 	rowset_init(&engine->domains, sizeof(struct domain), domain_compare, false);
 	rowset_init(&engine->early, sizeof(struct fact_figures), figures_compare, false);
 	rowset_init(&engine->nets, sizeof(struct fact_net), net_compare, false);
 	rowset_init(&engine->disks, sizeof(struct fact_disk), disk_compare, false);
 	mib_rows_init(&engine->rows, true);
-	for (size_t i = 0; i < content->vms_count; i++) {
-		struct vm *vm = mem_alloc(sizeof(*vm));
-
-		vm->kept = content->vms[i];
-		vm->died = REASON_UNKNOWN;
-		vm->crashed = vm->kept.state == VM_CRASHED;
-		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
-	}
+	for (size_t i = 0; i < content->vms_count; i++)
+		vm_restore(engine, &content->vms[i]);
+	services_restore(engine, content);
 	engine_recall(engine, content);
 	request_restore(engine, content);
 	request_tell_ends(engine, content);
@@ -102,19 +99,15 @@ void
 engine_free(struct engine *engine)
 {
 	struct effect effect;
-	struct vm *vm;
-	struct request *request;
 
 	while (engine_next_effect(engine, &effect))
 		;
-	while ((vm = TAILQ_FIRST(&engine->vms))) {
-		TAILQ_REMOVE(&engine->vms, vm, next);
-		free(vm);
-	}
-	while ((request = TAILQ_FIRST(&engine->requests))) {
-		TAILQ_REMOVE(&engine->requests, request, next);
-		free(request);
-	}
+	plan_dispose(engine);
+	request_dispose(engine);
+	graph_dispose(engine);
+	services_dispose(engine);
+	vms_dispose(engine);
+	timers_dispose(&engine->timers);
 	rowset_dispose(&engine->domains);
 	rowset_dispose(&engine->early);
 	rowset_dispose(&engine->nets);
@@ -178,7 +171,11 @@ engine_event(struct engine *engine, enum event_type type, const struct vm *vm)
 static void
 engine_settle(struct engine *engine)
 {
-	vm_settle_touched(engine);
+	do {
+		vm_settle_touched(engine);
+		plan_finish_settled(engine);
+	} while (engine->touched_count > 0);
+	rows_put_host(engine);
 }
 
 void
@@ -200,11 +197,17 @@ engine_note(struct engine *engine, struct instant now, enum event_type type, con
 void
 engine_load(struct engine *engine, const struct config *config, struct instant now)
 {
+	bool first = !engine->config;
+
 	engine->now = now;
 	engine->config = config;
 	vm_load(engine);
+	rows_load(engine);
+	service_load(engine);
+	plan_load(engine);
+	if (first)
+		request_resume(engine);
 	engine_settle(engine);
-	rows_put_host(engine);
 }
 
 static const struct {
@@ -280,14 +283,16 @@ void
 engine_probed(struct engine *engine, struct instant now, const struct probe_report *report)
 {
 	engine->now = now;
-	log_debug("attempt %" PRIu64 " is awaited by nobody", report->attempt);
+	target_report(engine, report);
+	engine_settle(engine);
 }
 
 void
 engine_reloaded(struct engine *engine, struct instant now, const char *error)
 {
 	engine->now = now;
-	(void)error;
+	request_reloaded(engine, error);
+	engine_settle(engine);
 }
 
 /* A hypervisor process that is stopped or does not come up is no answer of the hypervisor either.
@@ -307,13 +312,12 @@ engine_listen(struct engine *engine)
 void
 engine_tick(struct engine *engine, struct instant now)
 {
-	struct vm *vm;
+	struct timer *timer;
 
 	engine->now = now;
 	engine_listen(engine);
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm_deadline(engine, vm) <= now.mono_ms)
-			vm_touch(engine, vm);
+	while ((timer = timers_take(&engine->timers, now.mono_ms)))
+		timer->fire(timer->arg);
 	if (engine->held_until_ms <= now.mono_ms) {
 		engine->held_until_ms = INT64_MAX;
 		request_release_held(engine, false);
@@ -322,6 +326,7 @@ engine_tick(struct engine *engine, struct instant now)
 		engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
 		request_housekeeping(engine);
 		vm_housekeeping(engine);
+		services_housekeeping(engine);
 	}
 	engine_settle(engine);
 }
@@ -329,15 +334,11 @@ engine_tick(struct engine *engine, struct instant now)
 int64_t
 engine_deadline(const struct engine *engine)
 {
-	int64_t deadline_ms = engine->housekeeping_ms;
-	const struct vm *vm;
+	int64_t deadline_ms = timers_deadline(&engine->timers);
 
-	if (engine->held_until_ms < deadline_ms)
-		deadline_ms = engine->held_until_ms;
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm_deadline(engine, vm) < deadline_ms)
-			deadline_ms = vm_deadline(engine, vm);
-	return deadline_ms;
+	if (engine->housekeeping_ms < deadline_ms)
+		deadline_ms = engine->housekeeping_ms;
+	return engine->held_until_ms < deadline_ms ? engine->held_until_ms : deadline_ms;
 }
 
 struct mib_rows *

@@ -29,6 +29,7 @@ static struct {
 	struct channel *hypervisor, *agentx;
 	struct prober *prober;
 	struct mib_agent agent;
+	int64_t tick_ms; /* mono: the timer is set to */
 	bool ending;	 /* the store is being closed, and takes nothing any more */
 	bool rows_whole; /* agentx has all rows of this engine */
 	bool restarts_known;
@@ -63,6 +64,7 @@ effect_held(const struct effect *effect)
 }
 
 static void carry_out(void);
+static void arm_timer(void);
 
 /* The tag of a request's write: its number and the state that was written. */
 static void
@@ -211,6 +213,7 @@ carry_out(void)
 		return;
 	}
 	channel_offer(self.agentx);
+	arm_timer();
 }
 
 /* ---- peers ---- */
@@ -356,6 +359,7 @@ note_refused(const char *error)
 	TEXT_SET(self.agent.config_error, error);
 	engine_note(self.engine, clock_now(), EVENT_CONFIG_REFUSED,
 		    "the configuration is refused: %.90s", error);
+	engine_reloaded(self.engine, clock_now(), error);
 	refresh_agent();
 	carry_out();
 }
@@ -383,6 +387,7 @@ self_reload(void *arg, int fd)
 	}
 	self.config = config;
 	engine_load(self.engine, config, clock_now());
+	engine_reloaded(self.engine, clock_now(), NULL);
 	config_free(old);
 	TEXT_SET(self.agent.config_error, "");
 	self.agent.config_time = clock_wall_ms();
@@ -471,13 +476,17 @@ open_store(void)
 
 /* ---- loop ---- */
 
+/* Never later than it is set to: events that follow each other closely do not put a tick off. */
 static void
 arm_timer(void)
 {
-	int64_t wait_ms = engine_deadline(self.engine) - clock_mono_ms();
+	int64_t now_ms = clock_mono_ms(), wait_ms = engine_deadline(self.engine) - now_ms;
 	struct timeval wait;
 
 	wait_ms = wait_ms < 10 ? 10 : wait_ms > TICK_MS ? TICK_MS : wait_ms;
+	if (now_ms + wait_ms >= self.tick_ms)
+		return;
+	self.tick_ms = now_ms + wait_ms;
 	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
 	evtimer_add(self.timer, &wait);
 }
@@ -486,9 +495,9 @@ static void
 tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what, (void)arg;
+	self.tick_ms = INT64_MAX;
 	engine_tick(self.engine, clock_now());
 	carry_out();
-	arm_timer();
 }
 
 static void
@@ -534,6 +543,7 @@ engine_main(const struct options *options)
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
 	self.prober = prober_new(self.base, -1, -1, service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
+	self.tick_ms = INT64_MAX;
 	TEXT_SET(self.agent.version, VERSION);
 	self.agent.start = clock_mono_ms();
 	self.agent.config_time = clock_wall_ms();

@@ -9,6 +9,46 @@
 
 #define KEEP_MS (24 * 3600 * INT64_C(1000)) /* a finished request stays so long */
 
+static int
+number_compare(const void *a, const void *b)
+{
+	const struct request_key *left = a, *right = b;
+
+	return (left->number > right->number) - (left->number < right->number);
+}
+
+static int
+id_compare(const void *a, const void *b)
+{
+	const struct request_key *left = a, *right = b;
+
+	return strcmp(left->id, right->id);
+}
+
+void
+request_init(struct engine *engine)
+{
+	TAILQ_INIT(&engine->requests);
+	rowset_init(&engine->requests_by_number, sizeof(struct request_key), number_compare, false);
+	rowset_init(&engine->requests_by_id, sizeof(struct request_key), id_compare, false);
+}
+
+static struct request_key
+request_key(struct request *request)
+{
+	struct request_key key = {.number = request->kept.number, .request = request};
+
+	memcpy(key.id, request->kept.row.id, REQUEST_ID_SIZE);
+	return key;
+}
+
+/* It ends in the engine: no helper carries it out. */
+bool
+request_is_ours(const struct request *request)
+{
+	return plan_takes(request) || request->kept.row.verb >= VERB_REBUILD;
+}
+
 bool
 request_is_open(const struct request *request)
 {
@@ -18,23 +58,64 @@ request_is_open(const struct request *request)
 struct request *
 request_find(const struct engine *engine, uint64_t number)
 {
-	struct request *request;
+	const struct request_key key = {.number = number}, *found;
 
-	TAILQ_FOREACH (request, &engine->requests, next)
-		if (request->kept.number == number)
-			return request;
-	return NULL;
+	found = rowset_find(&engine->requests_by_number, &key);
+	return found ? found->request : NULL;
 }
 
 struct request *
 request_find_id(const struct engine *engine, const char *id)
 {
-	struct request *request;
+	struct request_key key = {0}, *found;
 
-	TAILQ_FOREACH (request, &engine->requests, next)
-		if (strcmp(request->kept.row.id, id) == 0)
-			return request;
-	return NULL;
+	TEXT_SET(key.id, id);
+	found = rowset_find(&engine->requests_by_id, &key);
+	return found ? found->request : NULL;
+}
+
+/* One that is back among the open ones goes to its place: they are begun in their order. */
+void
+request_list(struct request *request)
+{
+	bool lists = request->vm && request_is_open(request);
+	struct request *other;
+
+	if (lists == request->listed)
+		return;
+	request->listed = lists;
+	if (!lists) {
+		TAILQ_REMOVE(&request->vm->requests, request, of_vm);
+		return;
+	}
+	TAILQ_FOREACH (other, &request->vm->requests, of_vm)
+		if (other->kept.number > request->kept.number)
+			break;
+	if (other)
+		TAILQ_INSERT_BEFORE(other, request, of_vm);
+	else
+		TAILQ_INSERT_TAIL(&request->vm->requests, request, of_vm);
+}
+
+void
+request_orphan(struct request *request)
+{
+	if (request->listed)
+		TAILQ_REMOVE(&request->vm->requests, request, of_vm);
+	request->listed = false;
+	request->vm = NULL;
+}
+
+void
+request_add(struct engine *engine, struct request *request)
+{
+	struct request_key key = request_key(request);
+
+	TAILQ_INSERT_TAIL(&engine->requests, request, next);
+	engine->requests_count++;
+	rowset_put(&engine->requests_by_number, &key);
+	rowset_put(&engine->requests_by_id, &key);
+	request_list(request);
 }
 
 void
@@ -42,6 +123,21 @@ request_put(struct engine *engine, struct request *request)
 {
 	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
 	rows_put_request(engine, request);
+	request_list(request);
+}
+
+static void
+request_free(struct engine *engine, struct request *request)
+{
+	struct request_key key = request_key(request);
+
+	if (request->listed)
+		TAILQ_REMOVE(&request->vm->requests, request, of_vm);
+	TAILQ_REMOVE(&engine->requests, request, next);
+	engine->requests_count--;
+	rowset_remove(&engine->requests_by_number, &key);
+	rowset_remove(&engine->requests_by_id, &key);
+	free(request);
 }
 
 void
@@ -49,8 +145,16 @@ request_remove(struct engine *engine, struct request *request)
 {
 	engine_effect(engine, EFFECT_DROP_REQUEST)->request.number = request->kept.number;
 	rowset_remove(&engine->rows.sets[KIND_REQUEST], &request->kept.row);
-	TAILQ_REMOVE(&engine->requests, request, next);
-	free(request);
+	request_free(engine, request);
+}
+
+void
+request_dispose(struct engine *engine)
+{
+	while (!TAILQ_EMPTY(&engine->requests))
+		request_free(engine, TAILQ_FIRST(&engine->requests));
+	rowset_dispose(&engine->requests_by_number);
+	rowset_dispose(&engine->requests_by_id);
 }
 
 void
@@ -64,11 +168,11 @@ request_restore(struct engine *engine, const struct store_content *content)
 		if (!request->vm && request_is_open(request)) /* it has another UUID since */
 			request->vm = vm_find_index(engine, request->kept.row.vm_index);
 		request->settled = !request_is_open(request);
-		TAILQ_INSERT_TAIL(&engine->requests, request, next);
+		request_add(engine, request);
 		rows_put_request(engine, request);
 		/* One that ran may still run, or be done: the hypervisor process knows by its id.
 		 */
-		if (request->kept.row.state == REQUEST_RUNNING)
+		if (request->kept.row.state == REQUEST_RUNNING && !request_is_ours(request))
 			request->sent = true;
 		if (request->sent && request->vm) {
 			request->vm->action = request->kept.number;
@@ -158,6 +262,51 @@ request_finish(struct engine *engine, struct request *request, const struct outc
 	TEXT_SET(row->error, outcome->error);
 	request_put(engine, request);
 	request_announce(engine, request);
+}
+
+/* What it asks for is begun; some are done thereby. */
+void
+request_begin(struct engine *engine, struct request *request)
+{
+	static const struct outcome done = {.state = REQUEST_SUCCEEDED};
+
+	if (plan_takes(request)) {
+		plan_begin(engine, request);
+	} else if (request->kept.row.verb == VERB_REBUILD) {
+		request->kept.row.state = REQUEST_RUNNING;
+		request->kept.row.started = engine->now.wall_ms;
+		request_put(engine, request);
+		engine_effect(engine, EFFECT_RELOAD);
+	} else if (request_is_ours(request)) {
+		request_finish(engine, request, &done);
+	}
+}
+
+void
+request_resume(struct engine *engine)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.state != REQUEST_RUNNING)
+			continue;
+		else if (plan_takes(request))
+			plan_restore(engine, request);
+		else if (request->kept.row.verb == VERB_REBUILD)
+			engine_effect(engine, EFFECT_RELOAD);
+}
+
+void
+request_reloaded(struct engine *engine, const char *error)
+{
+	struct outcome outcome = {.state = error ? REQUEST_FAILED : REQUEST_SUCCEEDED};
+	struct request *request;
+
+	TEXT_SET(outcome.error, error ? error : "");
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.verb == VERB_REBUILD &&
+		    request->kept.row.state == REQUEST_RUNNING)
+			request_finish(engine, request, &outcome);
 }
 
 void

@@ -1,108 +1,12 @@
+/* A VM: the state that it is in and why, and what follows from it. */
 #include "engine/internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/uuid.h"
-
-/* The index of an unconfigured VM that went is not given to another for so long. */
-#define INDEX_REST_MS (24 * 3600 * INT64_C(1000))
 
 #define CAUSE_MS 5000 /* an action that ended so lately may be what made a state */
-
-struct vm *
-vm_find_index(const struct engine *engine, uint32_t index)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->kept.index == index)
-			return vm;
-	return NULL;
-}
-
-struct vm *
-vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE])
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (uuid_equal(vm->kept.uuid, uuid))
-			return vm;
-	return NULL;
-}
-
-/* One of the configuration, or one that the store knows as such, goes before a found one. */
-struct vm *
-vm_find_name(const struct engine *engine, const char *name)
-{
-	struct vm *vm, *found = NULL;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (strcmp(vm->kept.name, name) == 0 && (!found || (vm->config && !found->config)))
-			found = vm;
-	return found;
-}
-
-/* The smallest index that is not in use: dense, as VM-MIB's bitmaps want it. */
-static uint32_t
-vm_free_index(const struct engine *engine)
-{
-	const struct vm *vm;
-	uint32_t count = 0, index = 1;
-	bool *used;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		count++;
-	used = mem_array(count + 2, sizeof(*used));
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->kept.index <= count)
-			used[vm->kept.index] = true;
-	while (used[index])
-		index++;
-	free(used);
-	return index;
-}
-
-struct vm *
-vm_new(struct engine *engine, const uint8_t uuid[UUID_SIZE], const char *name)
-{
-	struct vm *vm = mem_alloc(sizeof(*vm));
-
-	memcpy(vm->kept.uuid, uuid, UUID_SIZE);
-	TEXT_SET(vm->kept.name, name);
-	vm->kept.index = vm_free_index(engine);
-	vm->kept.desired = DESIRED_NONE;
-	vm->kept.state = VM_UNKNOWN;
-	vm->kept.owner = OWNER_UNKNOWN;
-	vm->kept.last_verb = VERB_NONE;
-	vm->died = REASON_UNKNOWN;
-	vm->unsaved = true;
-	TAILQ_INSERT_TAIL(&engine->vms, vm, next);
-	engine->table_change_ms = engine->now.mono_ms;
-	vm_touch(engine, vm);
-	return vm;
-}
-
-void
-vm_touch(struct engine *engine, struct vm *vm)
-{
-	if (vm->touched)
-		return;
-	vm->touched = true;
-	TAILQ_INSERT_TAIL(&engine->touched, vm, touched_next);
-}
-
-void
-vm_touch_all(struct engine *engine)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		vm_touch(engine, vm);
-}
 
 bool
 vm_has_row(const struct vm *vm)
@@ -117,13 +21,15 @@ vm_is_foreseen(const struct engine *engine, const struct vm *vm)
 			  : vm->await_until_ms > engine->now.mono_ms;
 }
 
-int64_t
+/* mono_ms when it is to be looked at again though nothing came; INT64_MAX: never. */
+static int64_t
 vm_deadline(const struct engine *engine, const struct vm *vm)
 {
-	int64_t death_ms = death_deadline(engine, vm);
+	int64_t death_ms = death_deadline(engine, vm), due_ms = vm->policy.wake_ms;
 
-	return vm->await_until_ms != 0 && vm->await_until_ms < death_ms ? vm->await_until_ms
-									: death_ms;
+	if (death_ms < due_ms)
+		due_ms = death_ms;
+	return vm->await_until_ms != 0 && vm->await_until_ms < due_ms ? vm->await_until_ms : due_ms;
 }
 
 /* A monitor of its own acts on a VM's death; else lauxend does, for the VMs that it was given. */
@@ -158,6 +64,10 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	    {VERB_SHUTDOWN, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_SHUTDOWN, VM_PREPARING},
+	    {ACTION_RESTART, VM_RUNNING, VM_SHUTTING_DOWN},
+	    {ACTION_RESTART, VM_PAUSED, VM_SHUTTING_DOWN},
+	    {ACTION_RESTART, VM_SHUTDOWN, VM_PREPARING},
+	    {ACTION_RESTART, VM_CRASHED, VM_PREPARING},
 	    {VERB_DESTROY, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_DESTROY, VM_PAUSED, VM_SHUTTING_DOWN}, /* it pauses the domain first */
 	    {VERB_SAVE, VM_RUNNING, VM_SUSPENDING},
@@ -204,6 +114,20 @@ vm_state_dead(const struct vm *vm)
 	}
 }
 
+/* The outcome of a pause or its end comes before the look that shows it: one that began before, or
+ * is the last before, says nothing of it. */
+static bool
+vm_is_paused(const struct vm *vm)
+{
+	const struct fact_domain *state = &vm->domain->state;
+	bool is_old = vm->done_domid == state->domid && (state->read_mono_us == vm->done_read_us ||
+							 state->read_mono_us / 1000 < vm->done_ms);
+
+	if (is_old && (vm->done_verb == VERB_PAUSE || vm->done_verb == VERB_UNPAUSE))
+		return vm->done_verb == VERB_PAUSE;
+	return state->flags & DOMAIN_PAUSED;
+}
+
 static enum vm_state
 vm_state(const struct engine *engine, const struct vm *vm)
 {
@@ -214,7 +138,7 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		return VM_UNKNOWN;
 	if (!vm->domain && vm_is_foreseen(engine, vm))
 		return vm->kept.state == VM_RESUMING ? VM_RESUMING : VM_PREPARING;
-	if (!vm->domain && engine->figures.mono_ms == 0 && domain_is_nameless(engine))
+	if (!vm->domain && engine->nameless)
 		return VM_UNKNOWN; /* that may be this VM, under another UUID */
 	if (!vm->domain)
 		return vm_state_under(verb, vm_state_absent(vm));
@@ -232,7 +156,7 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		return VM_RESUMING; /* until it runs; or, where it never does, is suspended again */
 	if (state->flags & DOMAIN_DYING)
 		return vm->kept.state == VM_CRASHED ? VM_CRASHED : VM_SHUTTING_DOWN;
-	if (state->flags & DOMAIN_PAUSED)
+	if (vm_is_paused(vm))
 		/* One that never ran is still being built. */
 		return vm_state_under(verb, state->cpu_ns == 0 ? VM_PREPARING : VM_PAUSED);
 	return vm_state_under(verb, VM_RUNNING);
@@ -252,7 +176,7 @@ vm_state_after(uint32_t verb)
 
 /* The action that made the state: the one that runs, or one that ended so shortly before the
  * hypervisor's list told of it. */
-static uint32_t
+uint32_t
 vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 {
 	if (vm->action)
@@ -260,6 +184,12 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 	if (vm_state_after(vm->done_verb) != state || engine->now.mono_ms - vm->done_ms > CAUSE_MS)
 		return VERB_NONE;
 	return vm->done_verb;
+}
+
+bool
+vm_cause_is_ours(const struct vm *vm)
+{
+	return vm->action ? request_is_internal(vm->action) : vm->done_by_us;
 }
 
 /* An action that was to bring it up has ended, and it has no domain. */
@@ -280,9 +210,12 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			      ? vm->domain->state.reason
 			      : vm->died;
 
-	if (vm_came_to_nothing(vm) && vm->failed_verb > VERB_MEMORY)
+	if (vm_came_to_nothing(vm) && vm->failed_verb == ACTION_REPLACE)
 		text_format(text, size, "could not be started again after %s",
 			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (vm_came_to_nothing(vm) && vm->failed_by_us)
+		text_format(text, size, "%s %s: %s", name_of(verb_names, (int)vm->failed_verb),
+			    name_of(request_state_names, (int)vm->failed_state), vm->policy.error);
 	else if (vm_came_to_nothing(vm))
 		text_format(text, size, "request %s %s", name_of(verb_names, (int)vm->failed_verb),
 			    name_of(request_state_names, (int)vm->failed_state));
@@ -291,6 +224,8 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
 			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (cause != VERB_NONE && cause != ACTION_REAP && vm_cause_is_ours(vm))
+		text_set(text, size, vm->policy.why);
 	else if (cause != VERB_NONE && cause != ACTION_REAP)
 		text_format(text, size, "request %s", name_of(verb_names, (int)cause));
 	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)
@@ -333,6 +268,10 @@ vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
 static void
 vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 {
+	enum vm_state from;
+
+	vm->state = state;
+	vm->known |= state != VM_UNKNOWN;
 	if (state == VM_UNKNOWN || state == vm->kept.state)
 		return;
 	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
@@ -346,19 +285,45 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	}
 	if (state == VM_CRASHED || state == VM_RUNNING)
 		vm->crashed = state == VM_CRASHED;
+	from = vm->kept.state;
 	vm->kept.state = state;
 	vm->unsaved = true;
+	if (from != VM_UNKNOWN)
+		notice_state(engine, vm, from, state);
 }
 
 static void
+vm_due(void *arg)
+{
+	struct vm *vm = arg;
+
+	vm_touch(vm->engine, vm);
+}
+
+static void
+vm_set_timer(struct engine *engine, struct vm *vm)
+{
+	int64_t due_ms = vm_deadline(engine, vm);
+
+	if (due_ms == TIMERS_NEVER)
+		timers_cancel(&engine->timers, &vm->timer);
+	else
+		timers_set(&engine->timers, &vm->timer, due_ms, vm_due, vm);
+}
+
+void
 vm_settle(struct engine *engine, struct vm *vm)
 {
 	if (vm->await_until_ms <= engine->now.mono_ms)
 		vm->await_until_ms = 0;
 	vm_settle_state(engine, vm, vm_state(engine, vm));
+	service_follow(engine, vm);
 	death_settle(engine, vm);
 	request_dispatch(engine, vm);
+	policy_settle(engine, vm);
 	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
+	service_follow(engine, vm);
+	plan_settle(engine, vm);
 	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
 		vm->kept.gone_wall_ms = engine->now.wall_ms;
 		vm->gone_ms = engine->now.mono_ms;
@@ -366,154 +331,11 @@ vm_settle(struct engine *engine, struct vm *vm)
 		engine->table_change_ms = engine->now.mono_ms;
 	}
 	if (vm_has_row(vm))
-		rows_put_vm(engine, vm, vm_state(engine, vm));
+		rows_put_vm(engine, vm, vm->state);
 	else
 		rows_drop_vm(engine, vm);
 	if (vm->unsaved)
 		engine_effect(engine, EFFECT_PUT_VM)->vm = vm->kept;
 	vm->unsaved = false;
-}
-
-void
-vm_settle_touched(struct engine *engine)
-{
-	struct vm *vm;
-
-	while ((vm = TAILQ_FIRST(&engine->touched))) {
-		TAILQ_REMOVE(&engine->touched, vm, touched_next);
-		vm->touched = false;
-		vm_settle(engine, vm);
-	}
-}
-
-/* VMs that keep their section, or get one, by the UUID that the file says: before any takes one by
- * a name, as the name may be another's now. */
-static void
-vm_claim(struct engine *engine)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		vm->config = NULL;
-	for (size_t i = 0; i < engine->config->vms_count; i++) {
-		const struct config_vm *config = &engine->config->vms[i];
-
-		vm = uuid_is_zero(config->uuid) ? NULL : vm_find_uuid(engine, config->uuid);
-		if (vm)
-			vm->config = config;
-	}
-}
-
-static struct vm *
-vm_claimed(const struct engine *engine, const struct config_vm *config)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->config == config)
-			return vm;
-	return NULL;
-}
-
-/* One that is free, with the name of a section. */
-static struct vm *
-vm_of_name(const struct engine *engine, const char *name)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (!vm->config && strcmp(vm->kept.name, name) == 0)
-			return vm;
-	return NULL;
-}
-
-/* One without a domain is known from now on by the UUID that its file says. Whether it has a
- * domain, and under which UUID, is known after a look only. */
-static void
-vm_take_uuid(struct engine *engine, struct vm *vm, const struct config_vm *config)
-{
-	if (vm->domain || uuid_is_zero(config->uuid) || uuid_equal(vm->kept.uuid, config->uuid))
-		return;
-	memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
-	memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
-	vm->unsaved = true;
-	vm_touch(engine, vm);
-}
-
-/* The VM of a section: by the UUID that the file says, else by the name it had. */
-static struct vm *
-vm_of_config(struct engine *engine, const struct config_vm *config)
-{
-	struct vm *vm = vm_claimed(engine, config);
-	uint8_t uuid[UUID_SIZE];
-
-	if (!vm)
-		vm = vm_of_name(engine, config->provider.name);
-	if (!vm) {
-		memcpy(uuid, config->uuid, UUID_SIZE);
-		if (uuid_is_zero(uuid))
-			uuid_random(uuid);
-		vm = vm_new(engine, uuid, config->provider.name);
-	} else if (engine->looked) {
-		vm_take_uuid(engine, vm, config);
-	}
-	return vm;
-}
-
-void
-vm_take_uuids(struct engine *engine)
-{
-	struct vm *vm;
-
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->config)
-			vm_take_uuid(engine, vm, vm->config);
-}
-
-void
-vm_load(struct engine *engine)
-{
-	struct vm *vm;
-
-	vm_claim(engine);
-	for (size_t i = 0; i < engine->config->vms_count; i++) {
-		vm = vm_of_config(engine, &engine->config->vms[i]);
-		vm->config = &engine->config->vms[i];
-		if (!vm->kept.configured || strcmp(vm->kept.name, vm->config->provider.name) != 0)
-			vm->unsaved = true;
-		vm->kept.configured = true;
-		vm->kept.gone_wall_ms = 0;
-		TEXT_SET(vm->kept.name, vm->config->provider.name);
-		TAILQ_REMOVE(&engine->vms, vm, next);
-		TAILQ_INSERT_TAIL(&engine->vms, vm, next);
-	}
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (!vm->config && vm->kept.configured) {
-			vm->kept.configured = false;
-			vm->unsaved = true;
-		}
-	vm_touch_all(engine);
-}
-
-void
-vm_housekeeping(struct engine *engine)
-{
-	struct vm *vm, *next;
-
-	for (vm = TAILQ_FIRST(&engine->vms); vm; vm = next) {
-		next = TAILQ_NEXT(vm, next);
-		if (vm_has_row(vm) || vm->kept.gone_wall_ms == 0 || vm->action ||
-		    engine->now.wall_ms - vm->kept.gone_wall_ms < INDEX_REST_MS ||
-		    (vm->gone_ms != 0 && engine->now.mono_ms - vm->gone_ms < INDEX_REST_MS))
-			continue;
-		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
-		for (struct request *request = TAILQ_FIRST(&engine->requests); request;
-		     request = TAILQ_NEXT(request, next))
-			if (request->vm == vm)
-				request->vm = NULL;
-		if (vm->touched)
-			TAILQ_REMOVE(&engine->touched, vm, touched_next);
-		TAILQ_REMOVE(&engine->vms, vm, next);
-		free(vm);
-	}
+	vm_set_timer(engine, vm);
 }
