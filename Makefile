@@ -34,7 +34,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 BASE = $(wildcard agentx/base/*.c)
 MIB = $(wildcard mib/*.c)
-LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/parent/*.c agentx/config/*.c \
+LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/parent/*.c agentx/config/*.c agentx/control/*.c \
 	agentx/engine/*.c agentx/hypervisor/*.c agentx/probe/*.c agentx/store/*.c agentx/snmp/*.c)
 SIMXEN = $(wildcard tools/simxen/*.c) $(BASE)
 

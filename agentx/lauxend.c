@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "config/config.h"
+#include "control/control.h"
 #include "hypervisor/hv.h"
 #include "parent/parent.h"
 
@@ -37,13 +38,18 @@ static const struct option long_options[] = {
 
 static const char help[] =
     "usage: lauxend [-dnv] [-f FILE] [-u USER]\n"
+    "       lauxend --request VERB VM [NUMBER] [...]\n"
     "       lauxend --action VERB VM [NUMBER] [-f FILE]\n"
     "  -f, --file FILE   the configuration (" DEFAULT_FILE ")\n"
     "  -d, --foreground  stay in the foreground, log to stderr\n"
     "  -v, --verbose     log more; with -n print the configuration, defaults included\n"
     "  -n, --check       check the configuration and end\n"
     "  -u, --user USER   whom engine and agentx run as, started by root (" DEFAULT_USER ")\n"
-    "      --action ...  do to a VM what a manager may ask for: start, shutdown, reboot, pause,\n"
+    "      --request ... hand a request to the running agent, as a manager would; first option, "
+    "see\n"
+    "                    lauxend --request --help\n"
+    "      --action ...  without the agent, do to a VM what a manager may ask for: start, "
+    "shutdown, reboot, pause,\n"
     "                    unpause, destroy, save, restore, memory (with its MiB); first option\n"
     "  -h, --help        this text\n"
     "      --version     the version\n"
@@ -52,6 +58,7 @@ static const char help[] =
     "  lauxend -n                     is the configuration good?\n"
     "  lauxend -nv -f new.conf        how is this one understood?\n"
     "  lauxend -d -v                  run it and watch\n"
+    "  lauxend --request launch '*'   all VMs, in the order of what they need\n"
     "  lauxend --action pause www     as a manager's SET would\n"
     "  lauxend --action memory www 512\n";
 
@@ -158,6 +165,8 @@ main(int argc, char **argv)
 	prctl(PR_SET_NAME, "lauxend"); /* it was "exe" where it started itself */
 	if (argc > 1 && strcmp(argv[1], "--action") == 0)
 		return action_main(argc - 1, argv + 1, DEFAULT_FILE);
+	if (argc > 1 && strcmp(argv[1], "--request") == 0)
+		return control_main(argc - 1, argv + 1, DEFAULT_FILE);
 	rc = read_arguments(argc, argv, &arguments);
 	if (rc)
 		return rc;

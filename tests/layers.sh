@@ -12,7 +12,8 @@ allowed() { # FROM TO
 	store\>store | store\>base | store\>mib) ;;
 	snmp\>snmp | snmp\>base | snmp\>mib | snmp\>config) ;;
 	engine-process\>*) [ "$2" != snmp ] && [ "$2" != hypervisor ] ;;
-	lauxend\>base | lauxend\>config | lauxend\>hypervisor | lauxend\>parent) ;;
+	control\>control | control\>base | control\>config | control\>mib) ;;
+	lauxend\>control | lauxend\>base | lauxend\>config | lauxend\>hypervisor | lauxend\>parent) ;;
 	parent\>parent | parent\>base) ;;
 	simxen\>simxen | simxen\>base | hypervisor\>simxen) ;;
 	*) return 1 ;;

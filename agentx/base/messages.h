@@ -33,6 +33,9 @@ enum message_type {
 	MSG_RELOAD_REFUSED, /* body: the first error, text */
 	MSG_RESTARTS,	    /* body: struct restarts */
 
+	/* engine -> parent */
+	MSG_RELOAD_WANTED = 15, /* as by SIGHUP; answered as that is */
+
 	/* hypervisor -> engine. A fact that went: detail FACT_GONE, body as before */
 	MSG_HOST = 20, /* struct fact_host */
 	MSG_POOL,      /* struct fact_pool */

@@ -102,6 +102,18 @@ process_init(enum role role, const struct options *options, const struct process
 }
 
 int
+process_take_fd(int fd)
+{
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1 : fd;
+}
+
+void
+process_ask_reload(void)
+{
+	channel_send(process.control, MSG_RELOAD_WANTED, 0, NULL, 0);
+}
+
+int
 process_run(void)
 {
 	event_base_dispatch(process.base);

@@ -15,6 +15,8 @@
 
 #define PROCESS_CONTROL_FD 3
 #define PROCESS_CONFIG_FD 4 /* what the process works with; after a reload the new one */
+#define PROCESS_ICMP_FD 5   /* the engine's, where the parent may open them: raw sockets */
+#define PROCESS_ICMP6_FD 6
 
 struct event_base;
 
@@ -40,6 +42,12 @@ struct event_base *process_init(enum role role, const struct options *options,
 
 /* Runs the loop until SIGTERM, SIGINT or the parent's end; returns the exit status. */
 int process_run(void);
+
+/* A descriptor that was inherited, with close-on-exec; -1: it was not. */
+int process_take_fd(int fd);
+
+/* Asks the parent to read the configuration anew; the answer is reload() or reload_refused(). */
+void process_ask_reload(void);
 
 /* The three mains; each returns the exit status. */
 int hypervisor_main(const struct options *options);

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -12,6 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "control/server.h"
 #include "engine/engine.h"
 #include "engine/journal.h"
 #include "probe/probe.h"
@@ -28,6 +30,7 @@ static struct {
 	struct journal *journal;
 	struct channel *hypervisor, *agentx;
 	struct prober *prober;
+	struct control_server *control;
 	struct mib_agent agent;
 	int64_t tick_ms; /* mono: the timer is set to */
 	bool ending;	 /* the store is being closed, and takes nothing any more */
@@ -56,6 +59,9 @@ effect_held(const struct effect *effect)
 	struct mib_request request = {0};
 	struct mib_vm vm = {.index = effect->held.vm};
 
+	if (control_server_held(self.control, effect->held.token, &effect->held.answer,
+				effect->held.id))
+		return;
 	TEXT_SET(request.id, effect->held.id);
 	send_row_ahead(KIND_REQUEST, &request);
 	send_row_ahead(KIND_VM, &vm);
@@ -164,6 +170,13 @@ service_probed(void *arg, const struct probe_result *result)
 	carry_out();
 }
 
+static void
+effect_reload(const struct effect *effect)
+{
+	(void)effect;
+	process_ask_reload();
+}
+
 static void (*const effects[EFFECT_COUNT])(const struct effect *effect) = {
     [EFFECT_ACTION] = effect_action,
     [EFFECT_FORGET] = effect_forget,
@@ -177,6 +190,7 @@ static void (*const effects[EFFECT_COUNT])(const struct effect *effect) = {
     [EFFECT_DROP_SERVICE] = effect_drop_service,
     [EFFECT_HELD] = effect_held,
     [EFFECT_PROBE] = effect_probe,
+    [EFFECT_RELOAD] = effect_reload,
 };
 
 static void
@@ -201,8 +215,7 @@ carry_out(void)
 
 	store_begin(self.store);
 	while (engine_next_effect(self.engine, &effect))
-		if (effects[effect.type])
-			effects[effect.type](&effect);
+		effects[effect.type](&effect);
 	store_end(self.store);
 	lost = journal_take_lost(self.journal);
 	if (lost > 0) {
@@ -213,7 +226,31 @@ carry_out(void)
 		return;
 	}
 	channel_offer(self.agentx);
+	control_server_look(self.control);
 	arm_timer();
+}
+
+/* ---- requests by hand ---- */
+
+static void
+control_hold(void *arg, uint32_t token, const struct hold *hold)
+{
+	struct message message = {.type = MSG_HOLD, .size = sizeof(*hold), .detail = token};
+
+	(void)arg;
+	memcpy(message.body, hold, sizeof(*hold));
+	engine_message(self.engine, clock_now(), &message);
+	carry_out();
+}
+
+/* From within the engine's effects, which are carried out to their end anyway. */
+static void
+control_release(void *arg, uint32_t token)
+{
+	const struct message message = {.type = MSG_RELEASE, .detail = token};
+
+	(void)arg;
+	engine_message(self.engine, clock_now(), &message);
 }
 
 /* ---- peers ---- */
@@ -514,6 +551,7 @@ self_stop(void *arg)
 	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
 	prober_free(self.prober);
+	control_server_free(self.control);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);
 	journal_free(self.journal);
@@ -532,6 +570,7 @@ engine_main(const struct options *options)
 							 .stop = self_stop};
 	static const struct channel_handlers hypervisor = {.received = hypervisor_received,
 							   .closed = hypervisor_closed};
+	static const struct control_handlers control = {control_hold, control_release};
 	static const struct channel_handlers agentx = {
 	    .received = agentx_received, .pull = agentx_pull, .closed = agentx_closed};
 
@@ -541,13 +580,17 @@ engine_main(const struct options *options)
 		fatal("there is no configuration from the parent");
 	self.hypervisor = channel_new(self.base, "hypervisor", &hypervisor, NULL);
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
-	self.prober = prober_new(self.base, -1, -1, service_probed, NULL);
+	self.prober = prober_new(self.base, process_take_fd(PROCESS_ICMP_FD),
+				 process_take_fd(PROCESS_ICMP6_FD), service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
 	self.tick_ms = INT64_MAX;
 	TEXT_SET(self.agent.version, VERSION);
 	self.agent.start = clock_mono_ms();
 	self.agent.config_time = clock_wall_ms();
 	open_store();
+	self.control = control_server_new(
+	    self.base, self.config->state_dir, &engine_rows(self.engine)->sets[KIND_VM],
+	    &engine_rows(self.engine)->sets[KIND_REQUEST], &control, NULL);
 	engine_load(self.engine, self.config, clock_now());
 	refresh_agent();
 	carry_out();

@@ -40,7 +40,7 @@ bool
 check_start(struct check *check)
 {
 	char *argv[] = {"lauxend", "-nv", "-f", (char *)check->file, NULL};
-	struct launch how = {.argv = argv, .control = -1, .config = -1};
+	struct launch how = {.argv = argv, .control = -1, .config = -1, .icmp = -1, .icmp6 = -1};
 
 	check_dispose(check);
 	check->text = memfd_create("lauxend configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);

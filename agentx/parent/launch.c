@@ -78,7 +78,9 @@ place_descriptors(const struct launch *how)
 		      [STDOUT_FILENO] = how->output,
 		      [STDERR_FILENO] = how->errors,
 		      [PROCESS_CONTROL_FD] = how->control,
-		      [PROCESS_CONFIG_FD] = how->config};
+		      [PROCESS_CONFIG_FD] = how->config,
+		      [PROCESS_ICMP_FD] = how->icmp,
+		      [PROCESS_ICMP6_FD] = how->icmp6};
 	const int count = sizeof(from) / sizeof(from[0]);
 
 	if (from[STDIN_FILENO] < 0)

@@ -25,6 +25,7 @@ struct launch {
 	char *const *argv;   /* ends with NULL */
 	int output, errors;  /* become stdout and stderr; -1: the caller's */
 	int control, config; /* become PROCESS_CONTROL_FD, PROCESS_CONFIG_FD; -1: none */
+	int icmp, icmp6;     /* PROCESS_ICMP_FD, PROCESS_ICMP6_FD; likewise */
 	const struct identity *identity; /* NULL: the caller's */
 };
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static struct {
 	struct child children[ROLE_COUNT];
 	struct restarts restarts;
 	struct check check;
-	int config; /* the current one: its text, checked and sealed */
+	int config;	 /* the current one: its text, checked and sealed */
+	int icmp, icmp6; /* raw sockets for the engine's probes; -1: there are none */
 	struct event *check_timer, *stop_timer;
 	bool check_again; /* SIGHUP came while one ran */
 	bool stopping;
@@ -106,7 +108,13 @@ child_start(struct child *child)
 {
 	const struct options *options = parent.options;
 	char *argv[6] = {"lauxend", "--child", (char *)name_of(role_names, (int)child->role)};
-	struct launch how = {.argv = argv, .output = -1, .errors = -1, .config = parent.config};
+	bool probes = child->role == ROLE_ENGINE;
+	struct launch how = {.argv = argv,
+			     .output = -1,
+			     .errors = -1,
+			     .config = parent.config,
+			     .icmp = probes ? parent.icmp : -1,
+			     .icmp6 = probes ? parent.icmp6 : -1};
 	int pair[2], argc = 3;
 
 	if (options->foreground)
@@ -405,12 +413,16 @@ watch_signals(void)
 	}
 }
 
-/* Children say nothing to the parent. */
+/* Children say nothing to the parent, but that the engine may ask for what SIGHUP does. */
 static void
 control_received(void *arg, const struct message *message, int fd)
 {
-	(void)arg;
-	log_warn("message %d from a child is ignored", message->type);
+	const struct child *child = arg;
+
+	if (child->role == ROLE_ENGINE && message->type == MSG_RELOAD_WANTED)
+		on_hangup(SIGHUP, 0, NULL);
+	else
+		log_warn("message %d from a child is ignored", message->type);
 	if (fd >= 0)
 		close(fd);
 }
@@ -454,6 +466,9 @@ parent_main(const struct options *options, const char *file, const char *user)
 	if (!identity_find(&parent.identity, user) || !check_now(&parent.check))
 		return 1;
 	parent.config = check_take(&parent.check);
+	/* The engine's user could not open them; where this is none who may, it tries itself. */
+	parent.icmp = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMP);
+	parent.icmp6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
 	if (!options->foreground && daemon(0, 0) < 0)
 		fatal("cannot go to the background: %s", strerror(errno));
 	log_open("parent", options->foreground, options->verbose);
