@@ -122,8 +122,9 @@ lx_sim() {
 	"$LX_BUILD/simxen" ctl -s "$LX_SIM" "$@"
 }
 
-# lx_config [VM SECTIONS]: a configuration for the simulated host; LX_AGENT_CONF and LX_HV_CONF: more
-# lines of the two sections.
+# lx_config [VM SECTIONS]: a configuration for the simulated host; LX_AGENT_CONF, LX_HV_CONF: more
+# lines of the two sections; LX_SUPERVISION: those of supervision. The simulated host has just booted,
+# so autostart would start all VMs.
 lx_config() {
 	mkdir -p "$LX_DIR/state" "$LX_DIR/run" "$LX_DIR/save"
 	cat >"$LX_DIR/lauxen.conf" <<-END
@@ -140,6 +141,9 @@ lx_config() {
 			sim-socket = "$LX_SIM"
 			storage = {"/"}
 			${LX_HV_CONF:-}
+		}
+		supervision {
+			${LX_SUPERVISION-autostart = "no"}
 		}
 		${1:-}
 	END

@@ -7,10 +7,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define OURS_MS 300000	       /* an end that an action asked for so lately is of its making */
-#define BOOT_NOISE_MS 60000    /* the wall clock tells of the host's boot, and is set at times */
-#define BOOT_TICK_MS 2000      /* and of one boot the same clock tells differently by so much */
-#define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
+#define OURS_MS 300000	    /* an end that an action asked for so lately is of its making */
+#define BOOT_NOISE_MS 60000 /* the wall clock tells of the host's boot, and is set at times */
+#define BOOT_TICK_MS 2000   /* and of one boot the same clock tells differently by so much */
+#define BOOT_LATELY_MS (10 * 60 * 1000) /* the host has just booted */
+#define MEMORY_REST_MS 3600000		/* memory that a person has set stays so long */
 
 /*
  * ---- 4. What is done on purpose is respected ----
@@ -162,14 +163,16 @@ boot_vm(struct engine *engine, struct vm *vm)
 }
 
 /* The clock of the host's boot runs on while we live; across our own starts only the wall clock
- * tells, which a person or a time service may have set meanwhile. */
+ * tells, which a person or a time service may have set meanwhile. Where no boot was ever seen, or
+ * the store is lost, one that is not lately was not ours to see to. */
 static bool
 host_is_booted_anew(const struct engine *engine, int64_t boot_wall_ms)
 {
 	if (engine->boot_known)
 		return llabs(engine->host.boot_mono_ms - engine->boot_mono_ms) > BOOT_TICK_MS;
-	return engine->boot_wall_ms == 0 ||
-	       llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS;
+	if (engine->boot_wall_ms == 0)
+		return engine->now.mono_ms - engine->host.boot_mono_ms < BOOT_LATELY_MS;
+	return llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS;
 }
 
 static void
@@ -211,7 +214,8 @@ notice_host(struct engine *engine)
 	for (size_t i = 0; anew && i < engine->order_count; i++)
 		if (engine->order[i]->config)
 			boot_vm(engine, engine->order[i]);
-	if (anew || llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS / 2)
+	if (anew || engine->boot_wall_ms == 0 ||
+	    llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS / 2)
 		host_keep_boot(engine, boot_wall_ms);
 	if (engine->unseen)
 		host_settle_unseen(engine);

@@ -494,6 +494,11 @@ open_store(void)
 
 	self.store = store_open(self.base, self.config->state_dir, self.config->journal_size,
 				&handlers, NULL, &content);
+	/* Two who decide for the same VMs undo each other's work. */
+	if (content.taken)
+		fatal("another lauxend runs with the state directory %s; end that one, or give "
+		      "each its own",
+		      self.config->state_dir);
 	self.engine = engine_new(&content, clock_now());
 	self.journal = journal_new(&engine_rows(self.engine)->sets[KIND_EVENT], self.agentx,
 				   self.config->journal_size, &content);

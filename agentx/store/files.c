@@ -95,7 +95,7 @@ files_lock(struct files *files, char *error, size_t size)
 	return true;
 }
 
-void
+bool
 files_wait(struct files *files, int64_t until_ms)
 {
 	const struct timespec rest = {.tv_nsec = LOCK_LOOK_MS * 1000000L};
@@ -103,12 +103,15 @@ files_wait(struct files *files, int64_t until_ms)
 	bool said = false;
 
 	while (files_open_lock(files, path) && flock(files->lock_fd, LOCK_EX | LOCK_NB) < 0 &&
-	       errno == EWOULDBLOCK && clock_mono_ms() < until_ms) {
+	       errno == EWOULDBLOCK) {
+		if (clock_mono_ms() >= until_ms)
+			return false;
 		if (!said)
 			log_info("store: another lauxend has %s; waiting for its end", files->dir);
 		said = true;
 		nanosleep(&rest, NULL);
 	}
+	return true;
 }
 
 bool

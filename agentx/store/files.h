@@ -26,8 +26,8 @@ void files_dispose(struct files *files); /* gives the lock back */
 bool files_lock(struct files *files, char *error, size_t size);
 
 /* Waits until the lock can be had, at most until_ms (clock_mono_ms()): a process that has it may be
- * just ending. */
-void files_wait(struct files *files, int64_t until_ms);
+ * just ending. False: it did not. */
+bool files_wait(struct files *files, int64_t until_ms);
 
 /*
  * The mark: numbers below these may be in use although no database says so, as it could not be

@@ -275,6 +275,7 @@ store_open(struct event_base *base, const char *dir, uint32_t journal_size,
 	   const struct store_handlers *handlers, void *arg, struct store_content *content)
 {
 	struct store *store = mem_alloc(sizeof(*store));
+	bool taken;
 
 	store->handlers = handlers;
 	store->arg = arg;
@@ -289,8 +290,9 @@ store_open(struct event_base *base, const char *dir, uint32_t journal_size,
 		fatal("store: libevent refuses its eventfd");
 	database_init(&store->database, dir, journal_size);
 	mirror_init(&store->mirror, journal_size);
-	files_wait(&store->database.files, clock_mono_ms() + OTHER_ENDS_MS);
+	taken = !files_wait(&store->database.files, clock_mono_ms() + OTHER_ENDS_MS);
 	store_load(store, content);
+	content->taken = taken;
 	handlers->health(arg, !store->in_memory, store->error);
 	store_start_thread(store);
 	return store;

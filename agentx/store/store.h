@@ -84,6 +84,7 @@ struct store_content {
 	uint64_t journal;	/* id of this store; a new one where the old was lost */
 	bool fresh;		/* it was made now */
 	bool rescued;		/* a broken one was put aside */
+	bool taken;		/* another lauxend has it, and goes on to */
 	uint32_t next_sequence; /* of the next event, from 1 */
 	uint32_t handed;	/* the last event that snmpd acknowledged, in order */
 	uint64_t next_request;	/* number of the next request */

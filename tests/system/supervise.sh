@@ -50,11 +50,6 @@ chmod +x "$LX_DIR/check_file"
 
 sections() {
 	cat <<-END
-		supervision {
-			interval = "1s" timeout = "500ms" fall = 2 grace = "1s"
-			boot-allowance = "20s" restart-limit = 2 restart-backoff = "100ms"
-			start-delay = "0s" memory-interval = "1s"
-		}
 		external "flag" {
 			service "file" { protocol = plugin command = "$LX_DIR/check_file $LX_DIR/flag" }
 		}
@@ -70,6 +65,8 @@ sections() {
 	echo "${extra:-}"
 }
 extra=
+LX_SUPERVISION='autostart = no interval = "1s" timeout = "500ms" fall = 2 grace = "1s"
+	boot-allowance = "20s" restart-limit = 2 restart-backoff = "100ms" memory-interval = "1s"'
 LX_HV_CONF='interval = "300ms" silence = "2s" shutdown-timeout = "3s" shutdown-escalation = "destroy"'
 touch "$LX_DIR/flag"
 lx_simxen --seed 1 -v

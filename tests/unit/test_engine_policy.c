@@ -285,6 +285,22 @@ test_a_boot_of_the_host(void **state)
 	assert_int_equal(count_events(EVENT_LEFT_ALONE, NULL), 0);
 }
 
+/* The agent is new on a host that runs for long: nobody asked for its VMs. */
+static void
+test_a_boot_long_ago_launches_nothing(void **state)
+{
+	(void)state;
+	use_three();
+	w->boot_mono_ms = w->now.mono_ms - 11 * MIN_MS;
+	begin();
+	run(20000);
+	expect_log("");
+	assert_monitor("dns", MONITOR_OFF);
+	restart_engine();
+	run(20000);
+	expect_log("");
+}
+
 static void
 test_a_boot_while_we_look(void **state)
 {
@@ -1110,6 +1126,7 @@ main(void)
 	    TEST(test_a_launch_waits_for_the_hypervisor),
 	    TEST(test_a_saved_vm_is_restored),
 	    TEST(test_a_boot_of_the_host),
+	    TEST(test_a_boot_long_ago_launches_nothing),
 	    TEST(test_a_boot_while_we_look),
 	    TEST(test_what_a_person_said_since_the_boot_holds),
 	    TEST(test_a_clock_that_is_set_is_no_boot),
