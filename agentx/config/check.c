@@ -1,6 +1,7 @@
 /* What only the whole of the file shows. */
 #include <errno.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -95,132 +96,116 @@ check_xl_file(struct config_vm *vm, struct errors *errors)
 		memcpy(vm->uuid, found.uuid, UUID_SIZE);
 }
 
-static void
-check_pair(const struct config_vm *vm, const struct config_vm *before, struct errors *errors)
-{
-	char uuid[UUID_TEXT_SIZE];
+/* ---- what no two VMs may have alike ---- */
 
-	if (!uuid_is_zero(vm->uuid) && uuid_equal(vm->uuid, before->uuid)) {
-		uuid_text(vm->uuid, uuid);
-		errors_add(
-		    errors, vm->provider.line,
-		    "vm \"%s\" has the uuid of \"%s\" (line %d), %s; give one of them another, "
-		    "here or in its xl file",
-		    vm->provider.name, before->provider.name, before->provider.line, uuid);
-	}
-	if (vm->provider.address[0] &&
-	    strcmp(vm->provider.address, before->provider.address) == 0 &&
-	    strcmp(vm->standby_name, before->provider.name) != 0 &&
-	    strcmp(before->standby_name, vm->provider.name) != 0)
-		errors_add(errors, vm->provider.line,
-			   "vm \"%s\" has the address of \"%s\" (line %d), %s; correct one of them",
-			   vm->provider.name, before->provider.name, before->provider.line,
-			   vm->provider.address);
-	if (vm->file && before->file && strcmp(vm->file, before->file) == 0)
-		errors_add(errors, vm->provider.line,
-			   "vm \"%s\" has the file of \"%s\" (line %d), %s; give each its own",
-			   vm->provider.name, before->provider.name, before->provider.line,
-			   vm->file);
+static bool
+has_uuid(const struct config_vm *vm)
+{
+	return !uuid_is_zero(vm->uuid);
+}
+
+static int
+compare_uuid(const struct config_vm *a, const struct config_vm *b)
+{
+	return memcmp(a->uuid, b->uuid, UUID_SIZE);
 }
 
 static bool
-has_port(const struct config_service *service)
+has_address(const struct config_vm *vm)
 {
-	return service->kind == SERVICE_TCP || service->kind == SERVICE_UDP;
+	return vm->provider.address[0] != '\0';
+}
+
+static int
+compare_address(const struct config_vm *a, const struct config_vm *b)
+{
+	return strcmp(a->provider.address, b->provider.address);
+}
+
+static bool
+has_file(const struct config_vm *vm)
+{
+	return vm->file != NULL;
+}
+
+static int
+compare_file(const struct config_vm *a, const struct config_vm *b)
+{
+	return strcmp(a->file, b->file);
+}
+
+struct unique {
+	const char *key, *advice;
+	bool standby_shares; /* a VM and its standby may have the same */
+	bool (*has)(const struct config_vm *vm);
+	int (*compare)(const struct config_vm *a, const struct config_vm *b);
+};
+
+static const struct unique uniques[] = {
+    {"uuid", "give one of them another, here or in its xl file", false, has_uuid, compare_uuid},
+    {"address", "correct one of them", true, has_address, compare_address},
+    {"file", "give each its own", false, has_file, compare_file},
+};
+
+/* By value; VMs of the same value as in the file. */
+static int
+compare_unique(const void *a, const void *b, void *arg)
+{
+	const struct config_vm *left = *(const struct config_vm *const *)a;
+	const struct config_vm *right = *(const struct config_vm *const *)b;
+	const struct unique *unique = arg;
+	int order = unique->compare(left, right);
+
+	return order ? order : left < right ? -1 : 1;
 }
 
 static void
-check_service(const struct config_provider *provider, const struct config_service *service,
-	      struct errors *errors)
+report_same(const struct unique *unique, const struct config_vm *vm, const struct config_vm *before,
+	    struct errors *errors)
 {
-	const char *what = NULL;
+	char *value = key_text(SECTION_VM, unique->key, vm);
 
-	if (has_port(service) && service->port == 0)
-		what = "has no port; add: port = ...";
-	else if (!has_port(service) && service->kind != SERVICE_PLUGIN && service->port != 0)
-		what = "has a port, which icmp has not; remove it";
-	else if (service->kind == SERVICE_PLUGIN && !service->command)
-		what = "has no command; add: command = \"/...\"";
-	else if (service->kind != SERVICE_PLUGIN && service->command)
-		what = "has a command; write protocol = plugin, or remove it";
-	else if (service->kind != SERVICE_PLUGIN && !service->address[0])
-		what = "has no address, nor has who offers it; add: address = ...";
-	else if (service->kind != SERVICE_UDP && (service->payload || service->silence_is_up))
-		what = "has payload or silence, which are of udp only; remove them";
-	else if (service->watch.timeout_ms > service->watch.interval_ms)
-		what = "has a timeout over its interval; make it shorter, or probe less often";
-	if (what)
-		errors_add(errors, service->line, "service \"%s\" of \"%s\" %s", service->name,
-			   provider->name, what);
+	errors_add(errors, vm->provider.line, "vm \"%s\" has the %s of \"%s\" (line %d), %s; %s",
+		   vm->provider.name, unique->key, before->provider.name, before->provider.line,
+		   value, unique->advice);
+	free(value);
+}
+
+static bool
+stands_in(const struct config *config, const struct config_vm *vm, const struct config_vm *of)
+{
+	return vm->standby_of >= 0 && &config->vms[vm->standby_of] == of;
 }
 
 static void
-check_services(const struct config_provider *provider, struct errors *errors)
+check_unique(const struct config *config, const struct unique *unique, struct errors *errors)
 {
-	for (size_t i = 0; i < provider->services_count; i++) {
-		const struct config_service *service = &provider->services[i];
+	const struct config_vm **list = mem_array(config->vms_count + 1, sizeof(*list)), *first;
+	size_t count = 0;
 
-		check_service(provider, service, errors);
-		for (size_t j = 0; j < i && has_port(service); j++) {
-			const struct config_service *before = &provider->services[j];
-
-			if (before->kind == service->kind && before->port == service->port &&
-			    strcmp(before->address, service->address) == 0)
-				errors_add(errors, service->line,
-					   "service \"%s\" of \"%s\" has the port of \"%s\" (line "
-					   "%d); remove one",
-					   service->name, provider->name, before->name,
-					   before->line);
-		}
+	for (size_t i = 0; i < config->vms_count; i++)
+		if (unique->has(&config->vms[i]))
+			list[count++] = &config->vms[i];
+	qsort_r(list, count, sizeof(*list), compare_unique, (void *)unique);
+	first = list[0];
+	for (size_t i = 1; i < count; i++) {
+		if (unique->compare(first, list[i]) != 0)
+			first = list[i];
+		else if (!unique->standby_shares ||
+			 (!stands_in(config, first, list[i]) && !stands_in(config, list[i], first)))
+			report_same(unique, list[i], first, errors);
 	}
-}
-
-static void
-check_policy(const struct config_vm *vm, struct errors *errors)
-{
-	const struct config_policy *policy = &vm->policy;
-	const char *what = NULL;
-
-	if ((vm->memory_min_mib == 0) != (vm->memory_max_mib == 0))
-		what = "memory-min or memory-max alone; give both, or none";
-	else if (vm->memory_min_mib > vm->memory_max_mib)
-		what = "a memory-min over its memory-max; exchange them";
-	else if (policy->memory_low_percent >= policy->memory_high_percent)
-		what = "a memory-low that is not under its memory-high; make it lower";
-	else if (policy->on_start_timeout != START_WAIT && policy->start_timeout_ms == 0)
-		what = "on-start-timeout without a start-timeout; add one";
-	if (what)
-		errors_add(errors, vm->provider.line, "vm \"%s\" has %s", vm->provider.name, what);
-}
-
-static void
-check_supervision(const struct config *config, struct errors *errors)
-{
-	for (size_t i = 0; i < config->vms_count; i++) {
-		check_services(&config->vms[i].provider, errors);
-		check_policy(&config->vms[i], errors);
-	}
-	for (size_t i = 0; i < config->externals_count; i++) {
-		const struct config_provider *provider = &config->externals[i].provider;
-
-		check_services(provider, errors);
-		if (provider->services_count == 0)
-			errors_add(errors, provider->line,
-				   "external \"%s\" has no service; add: services = {...}, or "
-				   "remove it",
-				   provider->name);
-	}
-	check_graph(config, errors);
+	free(list);
 }
 
 void
 check_config(struct config *config, struct errors *errors)
 {
 	check_name(config, errors);
-	for (size_t i = 0; i < config->vms_count; i++) {
+	for (size_t i = 0; i < config->vms_count; i++)
 		check_xl_file(&config->vms[i], errors);
-		for (size_t before = 0; before < i; before++)
-			check_pair(&config->vms[i], &config->vms[before], errors);
-	}
+	for (size_t i = 0; i < sizeof(uniques) / sizeof(uniques[0]); i++)
+		check_unique(config, &uniques[i], errors);
 	check_supervision(config, errors);
+	check_graph(config, errors);
 }

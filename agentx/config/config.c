@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "config/reader.h"
@@ -81,8 +82,7 @@ load(char *file, int fd, void (*report)(void *arg, const char *error), void *arg
 	struct text text;
 
 	config->file = file;
-	if (text_read(&text, file, fd, &errors)) {
-		parse_text(config, &text, &errors);
+	if (text_read(&text, file, fd, &errors) && parse_text(config, &text, &errors)) {
 		resolve_config(config, &errors);
 		if (fd < 0)
 			check_config(config, &errors);
@@ -107,6 +107,21 @@ struct config *
 config_load_checked(int fd, void (*report)(void *arg, const char *error), void *arg)
 {
 	return load(mem_string("the checked configuration"), fd, report, arg);
+}
+
+char *
+key_text(enum section_id id, const char *name, const void *of)
+{
+	const struct key *key = section_key(&sections[id], name);
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		fatal("out of memory");
+	key->kind->print(key, key_field(key, of), to);
+	fclose(to);
+	return text;
 }
 
 /* What is printed, and what stands around it. */

@@ -131,6 +131,7 @@ struct config {
 	/* supervision: what a VM or a service does not say itself */
 	struct config_watch watch;
 	struct config_policy policy;
+	int supervision_line; /* of that section; 0: there is none */
 
 	struct config_vm *vms; /* in the order of the file */
 	size_t vms_count;

@@ -1,4 +1,8 @@
-/* What only the dependencies as a whole show: cycles, and standbys that cannot be. */
+/*
+ * What only the dependencies as a whole show: cycles, and standbys that are needed. A VM and its
+ * standby are one here, known by the VM's position: who needs the one needs the other when that
+ * stands in, and what either needs must be up for it.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,100 +11,197 @@
 
 #define CYCLE_TEXT 900 /* octets of the members' names, at most */
 
-enum colour { WHITE, GREY, BLACK }; /* not seen, on the way that is walked, done */
+/* Need number i of a VM, those of its standby after its own; NULL: there are no more. by: which of
+ * both has it. */
+static const struct config_need *
+need_of(const struct config *config, uint32_t at, size_t i, const struct config_vm **by)
+{
+	*by = &config->vms[at];
+	if (i >= (*by)->needs_count && (*by)->standby >= 0) {
+		i -= (*by)->needs_count;
+		*by = &config->vms[(*by)->standby];
+	}
+	return i < (*by)->needs_count ? &(*by)->needs[i] : NULL;
+}
+
+/* A need of a standby is an error of its own. */
+static bool
+is_edge(const struct config *config, const struct config_need *need)
+{
+	return !need->external && config->vms[need->provider].standby_of < 0;
+}
+
+/* ---- components: VMs that all need each other (Tarjan, SIAM J. Comput. 1, 1972) ---- */
 
 struct walk {
 	const struct config *config;
-	struct errors *errors;
-	uint8_t *colours;
-	uint32_t *way; /* VMs from the root of the walk to the one that is looked at */
-	size_t length;
+	uint32_t *numbers;    /* in the order of the walk, from 1; 0: not come to yet */
+	uint32_t *lowest;     /* that it gets back to */
+	uint32_t *components; /* 0: not known yet */
+	uint32_t *stack;
+	size_t depth;
+	uint32_t count;
 };
-
-/* The members from where the way is met again; a long one is cut in the middle. */
-static void
-cycle_report(struct walk *walk, const struct config_need *need)
-{
-	const struct config_vm *vms = walk->config->vms;
-	const char *first = vms[need->provider].provider.name;
-	char text[CYCLE_TEXT];
-	size_t from = 0;
-
-	while (walk->way[from] != need->provider)
-		from++;
-	TEXT_SET(text, first);
-	for (size_t i = from + 1; i <= walk->length; i++) {
-		const char *name = i < walk->length ? vms[walk->way[i]].provider.name : first;
-		size_t used = strlen(text);
-
-		if (i < walk->length && used + 4 * VM_NAME_SIZE > sizeof(text)) {
-			snprintf(text + used, sizeof(text) - used, " needs ... (%zu more)",
-				 walk->length - i);
-			i = walk->length - 1;
-			continue;
-		}
-		snprintf(text + used, sizeof(text) - used, " needs %s", name);
-	}
-	errors_add(walk->errors, need->line, "cycle: %s; remove one of these needs", text);
-}
 
 /* Depth first; the depth is that of the dependencies, 4,096 at most. */
 static void
 walk_from(struct walk *walk, uint32_t at)
 {
-	const struct config_vm *vm = &walk->config->vms[at];
+	const struct config_need *need;
+	const struct config_vm *by;
+	uint32_t to;
 
-	walk->colours[at] = GREY;
-	walk->way[walk->length++] = at;
-	for (size_t i = 0; i < vm->needs_count; i++) {
-		const struct config_need *need = &vm->needs[i];
-		bool again = i > 0 && !vm->needs[i - 1].external &&
-			     vm->needs[i - 1].provider == need->provider;
-
-		if (need->external || again)
+	walk->numbers[at] = walk->lowest[at] = ++walk->count;
+	walk->stack[walk->depth++] = at;
+	for (size_t i = 0; (need = need_of(walk->config, at, i, &by)); i++) {
+		if (!is_edge(walk->config, need))
 			continue;
-		if (walk->colours[need->provider] == GREY)
-			cycle_report(walk, need);
-		else if (walk->colours[need->provider] == WHITE)
-			walk_from(walk, need->provider);
+		to = need->provider;
+		if (!walk->numbers[to])
+			walk_from(walk, to);
+		if (!walk->components[to] && walk->lowest[to] < walk->lowest[at])
+			walk->lowest[at] = walk->lowest[to];
 	}
-	walk->length--;
-	walk->colours[at] = BLACK;
+	if (walk->lowest[at] < walk->numbers[at])
+		return;
+	do
+		walk->components[to = walk->stack[--walk->depth]] = at + 1;
+	while (to != at);
 }
 
-/* Marks all that at needs, at any depth. */
-static void
-mark_needed(const struct config *config, uint32_t at, uint8_t *marks)
+/* For each VM the component that it is in, from 1; to be freed. */
+static uint32_t *
+components_find(const struct config *config)
 {
-	const struct config_vm *vm = &config->vms[at];
+	size_t size = config->vms_count + 1;
+	uint32_t *room = mem_array(3 * size, sizeof(*room));
+	struct walk walk = {.config = config,
+			    .numbers = room,
+			    .lowest = room + size,
+			    .stack = room + 2 * size,
+			    .components = mem_array(size, sizeof(*room))};
 
-	for (size_t i = 0; i < vm->needs_count; i++) {
-		const struct config_need *need = &vm->needs[i];
+	for (uint32_t i = 0; i < config->vms_count; i++)
+		if (config->vms[i].standby_of < 0 && !walk.numbers[i])
+			walk_from(&walk, i);
+	free(room);
+	return walk.components;
+}
 
-		if (need->external || marks[need->provider])
-			continue;
-		marks[need->provider] = 1;
-		mark_needed(config, need->provider, marks);
+/* ---- the shortest way round ---- */
+
+struct step {
+	uint32_t from; /* VM whose need this is */
+	const struct config_vm *by;
+	const struct config_need *need; /* NULL: not come to yet */
+};
+
+/* Breadth first within the component of a VM, until it is met again. False: it is on no cycle. */
+static bool
+way_round(const struct config *config, const uint32_t *components, uint32_t first,
+	  struct step *steps, uint32_t *queue)
+{
+	const struct config_need *need;
+	const struct config_vm *by;
+	size_t head = 0, tail = 0;
+
+	queue[tail++] = first;
+	while (head < tail && !steps[first].need) {
+		uint32_t at = queue[head++];
+
+		for (size_t i = 0; (need = need_of(config, at, i, &by)); i++) {
+			uint32_t to = need->provider;
+
+			if (!is_edge(config, need) || components[to] != components[first] ||
+			    steps[to].need)
+				continue;
+			steps[to] = (struct step){at, by, need};
+			queue[tail++] = to;
+		}
 	}
+	return steps[first].need != NULL;
 }
 
-/* A standby runs when its primary does not: nobody can count on it, nor it on its primary. */
 static void
-check_standby(const struct config *config, uint32_t at, uint8_t *marks, struct errors *errors)
+append_step(const struct config *config, const struct step *step, char *text, size_t size)
 {
-	const struct config_vm *vm = &config->vms[at];
-	uint32_t standby = (uint32_t)vm->standby;
+	const struct config_vm *vm = &config->vms[step->from];
+	size_t used = strlen(text);
 
-	memset(marks, 0, config->vms_count);
-	mark_needed(config, standby, marks);
-	if (marks[at])
-		errors_add(
-		    errors, vm->provider.line,
-		    "the standby of vm \"%s\", \"%s\", needs it; name another one, or remove "
-		    "that need",
-		    vm->provider.name, config->vms[standby].provider.name);
+	if (step->by == vm)
+		snprintf(text + used, size - used, "%s needs ", vm->provider.name);
+	else
+		snprintf(text + used, size - used, "%s (by its standby %s) needs ",
+			 vm->provider.name, step->by->provider.name);
 }
 
+/* The members in order; a long way is cut in the middle. way: where each member needs the next. */
+static void
+cycle_report(const struct config *config, const struct step *way, size_t length,
+	     struct errors *errors)
+{
+	const char *first = config->vms[way[0].from].provider.name;
+	char text[CYCLE_TEXT] = "";
+
+	for (size_t i = 0; i < length; i++) {
+		size_t used = strlen(text);
+
+		if (i + 1 < length && used + 6 * VM_NAME_SIZE > sizeof(text)) {
+			snprintf(text + used, sizeof(text) - used, "... (%zu more) needs ",
+				 length - 1 - i);
+			i = length - 1;
+		}
+		append_step(config, &way[i], text, sizeof(text));
+	}
+	errors_add(errors, way[0].need->line, "cycle: %s%s; remove one of these needs", text,
+		   first);
+}
+
+static void
+cycle_check(const struct config *config, const uint32_t *components, uint32_t first,
+	    struct errors *errors)
+{
+	struct step *steps = mem_array(config->vms_count, sizeof(*steps));
+	struct step *way = mem_array(config->vms_count, sizeof(*way));
+	uint32_t *queue = mem_array(config->vms_count + 1, sizeof(*queue)), to = first;
+	size_t at = config->vms_count;
+
+	if (way_round(config, components, first, steps, queue)) {
+		do {
+			way[--at] = steps[to];
+			to = steps[to].from;
+		} while (to != first);
+		cycle_report(config, way + at, config->vms_count - at, errors);
+	}
+	free(queue);
+	free(way);
+	free(steps);
+}
+
+/* One cycle of each component, from its first VM in the file. */
+static void
+check_cycles(const struct config *config, struct errors *errors)
+{
+	uint32_t *components = components_find(config);
+	uint32_t *sizes = mem_array(config->vms_count + 1, sizeof(*sizes));
+
+	for (size_t i = 0; i < config->vms_count; i++)
+		sizes[components[i]]++;
+	for (uint32_t i = 0; i < config->vms_count; i++) {
+		uint32_t *size = &sizes[components[i]];
+		bool alone = *size == 1 && config->vms[i].standby < 0;
+
+		if (components[i] && *size > 0 && !alone)
+			cycle_check(config, components, i, errors);
+		*size = 0;
+	}
+	free(sizes);
+	free(components);
+}
+
+/* ---- standbys ---- */
+
+/* A standby runs when its primary does not: nobody can count on it. */
 static void
 check_needed_standby(const struct config *config, const struct config_vm *vm, struct errors *errors)
 {
@@ -121,18 +222,7 @@ check_needed_standby(const struct config *config, const struct config_vm *vm, st
 void
 check_graph(const struct config *config, struct errors *errors)
 {
-	struct walk walk = {.config = config, .errors = errors};
-
-	walk.colours = mem_array(config->vms_count + 1, sizeof(*walk.colours));
-	walk.way = mem_array(config->vms_count + 1, sizeof(*walk.way));
-	for (uint32_t i = 0; i < config->vms_count; i++)
-		if (walk.colours[i] == WHITE)
-			walk_from(&walk, i);
-	for (uint32_t i = 0; i < config->vms_count; i++) {
-		if (config->vms[i].standby >= 0)
-			check_standby(config, i, walk.colours, errors);
+	check_cycles(config, errors);
+	for (size_t i = 0; i < config->vms_count; i++)
 		check_needed_standby(config, &config->vms[i], errors);
-	}
-	free(walk.colours);
-	free(walk.way);
 }

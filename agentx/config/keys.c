@@ -115,13 +115,13 @@ static const struct key service_keys[] = {
 	{"protocol", &kind_choice, IN_SERVICE(kind), "tcp", .choices = service_kind_names,
 	    .doc = "tcp, udp, icmp or plugin"},
 	{"port", &kind_port, IN_SERVICE(port), .min = 1, .max = 65535, .doc = "of tcp and udp"},
-	{"address", &kind_address, IN_SERVICE(address), .max = ADDRESS_SIZE - 1,
-	    .doc = "instead of its provider's"},
+	{"address", &kind_address, IN_SERVICE(address), .max = ADDRESS_SIZE - 1, .inherited = true,
+	    .doc = "instead of that of who offers it"},
 	{"command", &kind_command, IN_SERVICE(command), .max = 1023,
 	    .doc = "of a Nagios plugin; %a: address, %p: port"},
-	{"payload", &kind_choice, IN_SERVICE(payload), "", .choices = probe_payload_names,
+	{"payload", &kind_option, IN_SERVICE(payload), "", .choices = probe_payload_names,
 	    .doc = "what is said over udp; default: what is usual on its port"},
-	{"silence", &kind_flag, IN_SERVICE(silence_is_up), "down", .choices = silence_names,
+	{"silence", &kind_switch, IN_SERVICE(silence_is_up), "down", .choices = silence_names,
 	    .doc = "no answer over udp, and no word that there is none: up or down"},
 	WATCH_KEYS(IN_SERVICE_WATCH, INHERITED),
 	{0},
@@ -130,7 +130,7 @@ static const struct key service_keys[] = {
 static const struct key external_keys[] = {
 	{"address", &kind_address, IN_EXTERNAL(provider.address), .max = ADDRESS_SIZE - 1,
 	    .doc = "IPv4 or IPv6"},
-	{"host", &kind_vm_name, IN_EXTERNAL(host), .max = VM_NAME_SIZE - 1,
+	{"host", &kind_host, IN_EXTERNAL(host), .max = VM_NAME_SIZE - 1,
 	    .doc = "the Dom0 that it is a VM of"},
 	{"services", &kind_services, IN_EXTERNAL(provider), .doc = "PORT/tcp, PORT/udp, icmp"},
 	WATCH_KEYS(IN_EXTERNAL_WATCH, INHERITED),
@@ -161,7 +161,9 @@ static const struct key vm_keys[] = {
 	{0},
 };
 
+/* That of a VM has the most. */
 _Static_assert(sizeof(vm_keys) / sizeof(vm_keys[0]) <= KEYS_MAX, "KEYS_MAX is too small");
+_Static_assert(KEYS_MAX <= 64, "given has a bit for each key");
 
 const struct section sections[SECTION_COUNT] = {
 	[SECTION_AGENT] = {"agent", "lauxend itself", agent_keys},

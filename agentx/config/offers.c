@@ -25,16 +25,18 @@ service_name_fault(const char *name)
 	return NULL;
 }
 
-bool
+const char *
 provider_add(struct config_provider *provider, const struct config_service *service)
 {
 	for (size_t i = 0; i < provider->services_count; i++)
 		if (strcmp(provider->services[i].name, service->name) == 0)
-			return false;
+			return "stands here again; remove one";
+	if (provider->services_count == SERVICES_MAX)
+		return "is one more than the 64 that are possible; remove some";
 	provider->services = mem_resize(provider->services, provider->services_count + 1,
 					sizeof(*provider->services));
 	provider->services[provider->services_count++] = *service;
-	return true;
+	return NULL;
 }
 
 void
@@ -70,17 +72,15 @@ services_parse(const struct place *place, const struct key *key, const char *val
 {
 	struct config_provider *provider = field;
 	struct config_service service = {.line = place->line};
+	const char *fault;
 
 	if (!short_form_read(value, &service))
 		return FAULT(
 		    "%s has \"%s\"; write PORT/tcp, PORT/udp or icmp, or a section service",
 		    key->name, value);
-	if (provider->services_count == SERVICES_MAX)
-		return FAULT("%s has more than %d services; remove some", key->name, SERVICES_MAX);
 	TEXT_SET(service.name, value);
-	if (!provider_add(provider, &service))
-		return FAULT("the service \"%s\" stands here again; remove one", value);
-	return true;
+	fault = provider_add(provider, &service);
+	return fault ? FAULT("the service \"%s\" %s", value, fault) : true;
 }
 
 /* They are printed as sections. */
@@ -228,12 +228,17 @@ static bool
 command_parse(const struct place *place, const struct key *key, const char *value, void *field)
 {
 	char **command = field;
+	int quotes = 0;
 
 	if (!text_check(place, key, value))
 		return false;
 	if (*value != '/')
 		return FAULT("%s is \"%s\"; begin it with the plugin's absolute path", key->name,
 			     value);
+	for (const char *c = value; *c; c++)
+		quotes += *c == '\'';
+	if (quotes % 2)
+		return FAULT("%s has a quote that does not end; end it with '", key->name);
 	for (const char *c = strchr(value, '%'); c; c = strchr(c + 2, '%'))
 		if (!c[1] || !strchr("ap%", c[1]))
 			return FAULT(

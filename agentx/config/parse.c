@@ -19,6 +19,7 @@
 struct frame {
 	int key_lines[KEYS_MAX]; /* where its keys are; 0: not there */
 	size_t listed[KEYS_MAX]; /* values of its lists */
+	uint64_t given;		 /* a bit for each key whose value is good */
 };
 
 struct reader {
@@ -95,7 +96,8 @@ take_value(const struct section *section, const struct key *key, int line, const
 	if (!*first)
 		*first = line;
 	frame->listed[key - section->keys] += key->kind->list;
-	key->kind->parse(&place, key, value, key_field(key, section_struct(section)));
+	if (key->kind->parse(&place, key, value, key_field(key, section_struct(section))))
+		frame->given |= UINT64_C(1) << (key - section->keys);
 }
 
 static int
@@ -122,13 +124,15 @@ list_check(const struct section *section, const struct key *key, const cfg_opt_t
 			   "%s stands here more than once; make it one list", key->name);
 }
 
-/* The default of a key that the section does not have. */
+/* The default of a key that the section does not have, or has wrong: then what else is wrong can
+ * still be found. */
 static void
 take_fallback(const struct section *section, const struct key *key, int line)
 {
 	const struct place place = {reading->config->file, line, &reading->errors};
+	bool there = section_frame(section)->key_lines[key - section->keys] > 0;
 
-	if (key->required)
+	if (key->required && !there)
 		errors_add(&reading->errors, line, "the %s has no %s (%s); add: %s = \"...\"",
 			   section->name, key->name, key->doc, key->name);
 	else if (key->fallback)
@@ -141,25 +145,13 @@ take_fallbacks(const struct section *section, cfg_t *cfg, int line)
 {
 	for (const struct key *key = section->keys; key->name; key++) {
 		cfg_opt_t *opt = cfg ? cfg_getopt(cfg, key->name) : NULL;
+		bool given = section_frame(section)->given >> (key - section->keys) & 1;
 
 		if (opt && key->kind->list)
 			list_check(section, key, opt, line);
-		if (!section_frame(section)->key_lines[key - section->keys] &&
-		    !(opt && key->kind->list && (opt->flags & CFGF_MODIFIED)))
+		if (!given && !(opt && key->kind->list && (opt->flags & CFGF_MODIFIED)))
 			take_fallback(section, key, line);
 	}
-}
-
-/* A bit for each key that the section has. */
-static uint64_t
-keys_given(const struct section *section)
-{
-	uint64_t given = 0;
-
-	for (const struct key *key = section->keys; key->name; key++)
-		if (section_frame(section)->key_lines[key - section->keys])
-			given |= UINT64_C(1) << (key - section->keys);
-	return given;
 }
 
 static void
@@ -187,7 +179,7 @@ take_vm(const cfg_t *around, const char *title, int line)
 		return;
 	}
 	provider_name(&vm->provider, "vm", title, line);
-	vm->given = keys_given(&sections[SECTION_VM]);
+	vm->given = section_frame(&sections[SECTION_VM])->given;
 	config->vms = mem_resize(config->vms, config->vms_count + 1, sizeof(*config->vms));
 	config->vms[config->vms_count++] = *vm;
 	memset(vm, 0, sizeof(*vm));
@@ -207,7 +199,7 @@ take_external(const cfg_t *around, const char *title, int line)
 		return;
 	}
 	provider_name(&external->provider, "external", title, line);
-	external->given = keys_given(&sections[SECTION_EXTERNAL]);
+	external->given = section_frame(&sections[SECTION_EXTERNAL])->given;
 	config->externals =
 	    mem_resize(config->externals, config->externals_count + 1, sizeof(*config->externals));
 	config->externals[config->externals_count++] = *external;
@@ -227,12 +219,14 @@ take_service(const cfg_t *around, const char *title, int line)
 		errors_add(&reading->errors, line, "service \"%s\": %s", title, fault);
 	text_set(service->name, sizeof(service->name), title);
 	service->line = line;
-	service->given = keys_given(&sections[SECTION_SERVICE]);
-	if (!fault && !provider_add(provider, service)) {
-		errors_add(&reading->errors, line,
-			   "the service \"%s\" stands here again; remove one", title);
-		service_dispose(service);
+	service->given = section_frame(&sections[SECTION_SERVICE])->given;
+	if (!fault) {
+		fault = provider_add(provider, service);
+		if (fault)
+			errors_add(&reading->errors, line, "the service \"%s\" %s", title, fault);
 	}
+	if (fault)
+		service_dispose(service);
 	memset(service, 0, sizeof(*service));
 }
 
@@ -430,9 +424,10 @@ errors_move(struct errors *to, struct errors *from)
 	errors_dispose(from);
 }
 
-/* One pass. True: it ended at something that is reported and now out of the way. */
+/* One pass. True: it ended at something that is reported and now out of the way. whole: it came to
+ * the end of the file. */
 static bool
-parse_pass(struct config *config, struct text *text, struct errors *errors)
+parse_pass(struct config *config, struct text *text, struct errors *errors, bool *whole)
 {
 	struct reader reader = {.config = config, .text = text};
 	bool again;
@@ -442,6 +437,7 @@ parse_pass(struct config *config, struct text *text, struct errors *errors)
 	for (size_t i = 0; i < SECTION_COUNT && !reader.failed; i++)
 		if (!sections[i].titled && !reader.section_lines[i])
 			take_fallbacks(&sections[i], NULL, 0);
+	config->supervision_line = reader.section_lines[SECTION_SUPERVISION];
 	reading = NULL;
 	vm_dispose(&reader.vm);
 	external_dispose(&reader.external);
@@ -452,14 +448,19 @@ parse_pass(struct config *config, struct text *text, struct errors *errors)
 		errors_dispose(&reader.errors);
 	else
 		errors_move(errors, &reader.errors);
+	*whole = !reader.failed;
 	return again;
 }
 
-void
+bool
 parse_text(struct config *config, struct text *text, struct errors *errors)
 {
-	int passes = 1;
+	bool whole;
 
-	while (parse_pass(config, text, errors) && passes++ < PASSES_MAX)
+	for (int passes = 1; parse_pass(config, text, errors, &whole); passes++) {
+		if (passes == PASSES_MAX)
+			return false;
 		config_empty(config);
+	}
+	return whole;
 }

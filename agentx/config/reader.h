@@ -8,6 +8,7 @@
  *   offers.c  the kinds of values that are of services and needs
  *   resolve.c what is inherited; names of needs and standbys into positions
  *   check.c   what only the whole file shows
+ *   supervision.c  values of supervision that do not go together
  *   graph.c   what only the dependencies as a whole show: cycles, standbys
  *   xlfile.c  name and UUID in a VM's xl file
  */
@@ -70,8 +71,8 @@ struct kind {
 };
 
 extern const struct kind kind_path, kind_paths, kind_socket, kind_host, kind_text, kind_address,
-    kind_uuid, kind_number, kind_count, kind_duration, kind_choice, kind_flag, kind_port,
-    kind_command, kind_vm_name, kind_services, kind_needs;
+    kind_uuid, kind_number, kind_count, kind_duration, kind_choice, kind_option, kind_flag,
+    kind_switch, kind_port, kind_command, kind_vm_name, kind_services, kind_needs;
 
 struct key {
 	const char *name;
@@ -114,6 +115,9 @@ extern const struct section sections[SECTION_COUNT];
 /* The key of that name, or NULL. */
 const struct key *section_key(const struct section *section, const char *name);
 
+/* The value of a key of of, as it is printed; to be freed. */
+char *key_text(enum section_id id, const char *name, const void *of);
+
 /* The field of key within its struct. */
 static inline void *
 key_field(const struct key *key, const void *of)
@@ -121,8 +125,8 @@ key_field(const struct key *key, const void *of)
 	return (char *)of + key->offset;
 }
 
-/* Fills config from text; errors go to errors. */
-void parse_text(struct config *config, struct text *text, struct errors *errors);
+/* Fills config from text; errors go to errors. False: what is behind some error was not read. */
+bool parse_text(struct config *config, struct text *text, struct errors *errors);
 
 /* Names that a VM may have; NULL, or what is wrong with this one. */
 const char *vm_name_fault(const char *name);
@@ -150,9 +154,8 @@ void vm_dispose(struct config_vm *vm);
 void external_dispose(struct config_external *external);
 void service_dispose(struct config_service *service);
 
-/* A service with that name, or with nothing of its own but that, is added to its provider; false:
- * it has one of that name already. */
-bool provider_add(struct config_provider *provider, const struct config_service *service);
+/* Adds a service to who offers it; NULL, or why that cannot be. */
+const char *provider_add(struct config_provider *provider, const struct config_service *service);
 
 /* That a key which is inherited has the value of what is around it: a VM or an external around a
  * service (else NULL), and the configuration. */
@@ -162,7 +165,10 @@ bool is_inherited(const struct config *config, const struct config_vm *vm,
 /* What is inherited, and positions of what is named. Names that nobody has are errors. */
 void resolve_config(struct config *config, struct errors *errors);
 
-/* Cycles, and standbys that need their primary or are needed. */
+/* Values that do not go together. */
+void check_supervision(const struct config *config, struct errors *errors);
+
+/* Cycles, also through standbys, and standbys that are needed. */
 void check_graph(const struct config *config, struct errors *errors);
 
 /* A name that is no VM's: as vm_name_fault(), of a service. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "config/reader.h"
 
@@ -11,6 +12,8 @@
 static size_t
 inherited_size(const struct key *key)
 {
+	if (key->kind == &kind_address)
+		return ADDRESS_SIZE;
 	return key->kind == &kind_flag ? sizeof(bool) : sizeof(uint32_t);
 }
 
@@ -134,7 +137,8 @@ list_services(const struct config_provider *provider, char *list, size_t size)
 }
 
 static void
-need_add(struct config_vm *vm, const struct config_need *need, struct errors *errors)
+need_add(struct config_vm *vm, const struct config_need *need, const struct named *named,
+	 struct errors *errors)
 {
 	for (size_t i = 0; i < vm->needs_count; i++) {
 		const struct config_need *before = &vm->needs[i];
@@ -142,8 +146,9 @@ need_add(struct config_vm *vm, const struct config_need *need, struct errors *er
 		if (before->external != need->external || before->provider != need->provider ||
 		    before->service != need->service)
 			continue;
-		errors_add(errors, need->line, "vm \"%s\" needs the same service twice; remove one",
-			   vm->provider.name);
+		errors_add(errors, need->line, "vm \"%s\" needs \"%s:%s\" twice; remove one",
+			   vm->provider.name, named->name,
+			   named->provider->services[need->service].name);
 		return;
 	}
 	vm->needs = mem_resize(vm->needs, vm->needs_count + 1, sizeof(*vm->needs));
@@ -169,7 +174,7 @@ need_resolve(struct config_vm *vm, const struct config_need_text *text, const st
 		if (service && strcmp(named->provider->services[i].name, service) != 0)
 			continue;
 		need.service = i;
-		need_add(vm, &need, errors);
+		need_add(vm, &need, named, errors);
 		if (service)
 			return;
 	}
@@ -226,14 +231,15 @@ standby_read(const struct names *names, struct config *config, size_t at, struct
 	}
 	standby = &config->vms[named->position];
 	if (standby == vm)
-		why = "is itself";
+		why = "is that VM itself";
 	else if (standby->standby_of >= 0)
 		why = "is another's standby already";
 	else if (standby->standby_name[0])
 		why = "has a standby of its own";
 	if (why) {
 		errors_add(errors, vm->provider.line,
-			   "the standby of vm \"%s\" %s; name another one", vm->provider.name, why);
+			   "the standby of vm \"%s\", \"%s\", %s; name another one",
+			   vm->provider.name, vm->standby_name, why);
 		return;
 	}
 	vm->standby = (int32_t)named->position;
@@ -242,18 +248,41 @@ standby_read(const struct names *names, struct config *config, size_t at, struct
 
 /* ---- services ---- */
 
+/* %a, where c is that; %% is another. */
+static bool
+command_has(const char *command, char c)
+{
+	for (const char *p = strchr(command, '%'); p; p = strchr(p + 2, '%'))
+		if (p[1] == c)
+			return true;
+	return false;
+}
+
+static void
+command_check(const struct config_provider *provider, const struct config_service *service,
+	      struct errors *errors)
+{
+	const char *what = NULL;
+
+	if (command_has(service->command, 'a') && !service->address[0])
+		what = "has %a in its command and no address, nor has who offers it; add: address "
+		       "= ...";
+	else if (command_has(service->command, 'p') && service->port == 0)
+		what = "has %p in its command and no port; add: port = ...";
+	if (what)
+		errors_add(errors, service->line, "service \"%s\" of \"%s\" %s", service->name,
+			   provider->name, what);
+}
+
 static void
 command_fill(struct config_service *service)
 {
 	size_t size = 0;
 	char *filled = NULL;
-	FILE *to;
+	FILE *to = open_memstream(&filled, &size);
 
-	if (!service->command || !strchr(service->command, '%'))
-		return;
-	to = open_memstream(&filled, &size);
 	if (!to)
-		abort(); /* as any other lack of memory */
+		fatal("out of memory");
 	for (const char *c = service->command; *c; c++) {
 		if (*c != '%')
 			fputc(*c, to);
@@ -270,14 +299,16 @@ command_fill(struct config_service *service)
 }
 
 static void
-services_resolve(struct config_provider *provider, const struct around *around)
+services_resolve(struct config_provider *provider, const struct around *around,
+		 struct errors *errors)
 {
 	for (size_t i = 0; i < provider->services_count; i++) {
 		struct config_service *service = &provider->services[i];
 
 		inherit(SECTION_SERVICE, service->given, service, around);
-		if (!service->address[0])
-			TEXT_SET(service->address, provider->address);
+		if (!service->command)
+			continue;
+		command_check(provider, service, errors);
 		command_fill(service);
 	}
 }
@@ -294,7 +325,7 @@ resolve_config(struct config *config, struct errors *errors)
 		const struct around of_services = {.config = config, .external = external};
 
 		inherit(SECTION_EXTERNAL, external->given, external, &around);
-		services_resolve(&external->provider, &of_services);
+		services_resolve(&external->provider, &of_services, errors);
 	}
 	for (size_t i = 0; i < config->vms_count; i++)
 		config->vms[i].standby = config->vms[i].standby_of = -1;
@@ -304,7 +335,7 @@ resolve_config(struct config *config, struct errors *errors)
 		const struct around of_services = {.config = config, .vm = vm};
 
 		inherit(SECTION_VM, vm->given, vm, &around);
-		services_resolve(&vm->provider, &of_services);
+		services_resolve(&vm->provider, &of_services, errors);
 		for (size_t need = 0; need < vm->needs_text_count; need++)
 			need_read(&names, vm, &vm->needs_text[need], errors);
 		if (vm->standby_name[0])

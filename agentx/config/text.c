@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "config/reader.h"
 
-#define TEXT_MAX (8 * 1024 * 1024) /* over what config_print() makes of the most VMs */
+#define TEXT_MAX (8 * 1024 * 1024)
 #define WORD_ENDS " \t\r\n#\"'={}()+,*"
 
 #define DEPTH_MAX 8 /* of braces within braces */
@@ -48,7 +48,8 @@ report_unreadable(struct errors *errors, int error)
 		errors_add(errors, 0, "it cannot be read: %s", strerror(error));
 }
 
-/* A new descriptor of a regular file of a size that is no mistake, or -1. */
+/* A new descriptor of a regular file of a size that is no mistake, or -1. What was checked has any
+ * size: that of the file, and much that the file leaves unsaid. */
 static int
 text_open(const char *file, int of, size_t *size, struct errors *errors)
 {
@@ -60,7 +61,7 @@ text_open(const char *file, int of, size_t *size, struct errors *errors)
 		report_unreadable(errors, errno);
 	} else if (!S_ISREG(status.st_mode)) {
 		errors_add(errors, 0, "it is no regular file; name the configuration file with -f");
-	} else if (status.st_size > TEXT_MAX) {
+	} else if (of < 0 && status.st_size > TEXT_MAX) {
 		errors_add(errors, 0, "it has %lld octets, over %d; it is hardly a configuration",
 			   (long long)status.st_size, TEXT_MAX);
 	} else {

@@ -316,6 +316,78 @@ values(void **state)
 	config_free(config);
 }
 
+static const struct config_service *
+need_of(const struct config *config, const struct config_vm *vm, size_t i)
+{
+	const struct config_need *need = &vm->needs[i];
+	const struct config_provider *provider = need->external
+						     ? &config->externals[need->provider].provider
+						     : &config->vms[need->provider].provider;
+
+	return &provider->services[need->service];
+}
+
+static void
+check_supervised(const struct config *config)
+{
+	const struct config_vm *www = config_find_vm(config, "www"), *dns = &config->vms[1];
+	const struct config_service *services = www->provider.services;
+
+	/* www: by itself, by the section supervision, by the default */
+	assert_int_equal(www->policy.restart_limit, 0);
+	assert_int_equal(www->policy.on_dependency, DEPENDENCY_ALERT);
+	assert_int_equal(www->policy.boot_ms, 180000);
+	assert_false(www->policy.autostart);
+	assert_int_equal(www->policy.shutdown_ms, 60000);
+	assert_int_equal(dns->policy.shutdown_ms, 5000);
+	assert_true(dns->policy.shutdown_destroys);
+	assert_int_equal(services[0].watch.interval_ms, 20000);
+	assert_int_equal(services[2].watch.interval_ms, 1000);
+	assert_int_equal(services[2].watch.fall, 2);
+	assert_int_equal(services[2].watch.rise, 2);
+	assert_int_equal(services[2].watch.grace_ms, 0);
+	assert_int_equal(dns->provider.services[0].watch.interval_ms, 5000);
+	assert_int_equal(services[0].kind, SERVICE_TCP);
+	assert_int_equal(services[0].port, 80);
+	assert_string_equal(services[1].name, "443/tcp");
+	assert_string_equal(services[1].address, "10.0.0.5");
+	assert_string_equal(services[3].address, "2001:db8::5");
+	assert_int_equal(services[3].kind, SERVICE_ICMP);
+	/* "a:b" is a name, and all its services */
+	assert_int_equal(www->needs_count, 5);
+	assert_ptr_equal(need_of(config, www, 0), &dns->provider.services[0]);
+	assert_ptr_equal(need_of(config, www, 1), &config->externals[0].provider.services[0]);
+	assert_ptr_equal(need_of(config, www, 3), &config->externals[0].provider.services[2]);
+	assert_ptr_equal(need_of(config, www, 4), &config->externals[1].provider.services[0]);
+	assert_string_equal(need_of(config, www, 3)->command,
+			    "/usr/lib/nagios/plugins/check_x -H 10.0.0.1 -p 99 -w 10%");
+	assert_int_equal(config->externals[1].provider.services[0].watch.interval_ms, 40000);
+	assert_int_equal(www->standby, 2);
+	assert_int_equal(config->vms[2].standby_of, 0);
+	assert_int_equal(config->vms[2].standby, -1);
+}
+
+/* As it is read, and as processes get it. */
+static void
+supervised(void **state)
+{
+	struct config *config = config_load(CASES "/supervision.conf", note_error, stderr);
+	FILE *copy = tmpfile();
+
+	(void)state;
+	assert_non_null(config);
+	assert_non_null(copy);
+	check_supervised(config);
+	config_print(config, copy);
+	config_free(config);
+	assert_int_equal(fflush(copy), 0);
+	config = config_load_checked(fileno(copy), note_error, stderr);
+	fclose(copy);
+	assert_non_null(config);
+	check_supervised(config);
+	config_free(config);
+}
+
 static void
 check_refused(const char *file, const char *part)
 {
@@ -401,6 +473,88 @@ most_vms(void **state)
 	spill(file, text, size);
 	assert_true(check_round_trip(file));
 	free(text);
+}
+
+/* count VMs with services, each of which needs up to `needs` before it; the first needs the last
+ * where they are to go round. */
+static void
+spill_graph(const char *file, int count, int needs, bool round)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	for (int i = 0; i < count; i++) {
+		fprintf(to, "vm \"v%d\" {\n\tfile = \"/%d\"\n\taddress = \"10.%d.%d.1\"\n", i, i,
+			i / 256, i % 256);
+		fprintf(to, "\tservices = {\"22/tcp\", \"80/tcp\"}\n\tneeds = {");
+		if (i == 0 && round)
+			fprintf(to, "\"v%d:22/tcp\"", count - 1);
+		for (int j = 1; j <= needs && j <= i; j++)
+			fprintf(to, "%s\"v%d:80/tcp\"", j > 1 ? ", " : "", i - j);
+		fprintf(to, "}\n}\n");
+	}
+	fclose(to);
+	spill(file, text, size);
+	free(text);
+}
+
+static void
+large_graphs(void **state)
+{
+	char file[128];
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	spill_graph(file, 1000, 10, false);
+	assert_true(check_round_trip(file));
+	spill_graph(file, 4096, 10, false);
+	assert_true(check_round_trip(file));
+	/* The deepest there is; and all the way round, in the middle of which names are left out.
+	 */
+	spill_graph(file, 4096, 1, false);
+	assert_true(check_round_trip(file));
+	spill_graph(file, 4096, 1, true);
+	check_refused(file, "vm.conf:5: cycle: v0 needs v4095 needs v4094 needs ");
+	check_refused(file, " more) needs v1 needs v0; remove one of these needs");
+	/* The shortest: from the last to the first in steps of 10. */
+	spill_graph(file, 1000, 10, true);
+	check_refused(file, "cycle: v0 needs v999 needs v990 needs v980 needs ");
+}
+
+static void
+spill_list(const char *file, const char *before, const char *format, int count, const char *after)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	fputs(before, to);
+	for (int i = 1; i <= count; i++)
+		fprintf(to, "%s%d%s", i > 1 ? ", \"" : "\"", i, format);
+	fputs(after, to);
+	fclose(to);
+	spill(file, text, size);
+	free(text);
+}
+
+static void
+most_services_and_needs(void **state)
+{
+	static const char offers[] = "vm \"a\" { file = \"/a\" address = \"::1\"\nservices = {";
+	static const char needs[] = "vm \"a\" { file = \"/a\"\nneeds = {";
+	char file[128];
+
+	(void)state;
+	snprintf(file, sizeof(file), "%s/vm.conf", scratch);
+	spill_list(file, offers, "/tcp\"", 64, "} }\n");
+	assert_true(check_round_trip(file));
+	spill_list(file, offers, "/tcp\"", 65, "} }\n");
+	check_refused(file, "vm.conf:2: the service \"65/tcp\" is one more than the 64 that are");
+	spill_list(file, offers, "/tcp\"", 64, "}\nservice \"more\" { port = 99 } }\n");
+	check_refused(file, "vm.conf:3: the service \"more\" is one more than the 64 that are");
+	spill_list(file, needs, "x\"", 257, "} }\n");
+	check_refused(file, "vm.conf:2: needs has more than 256; remove some");
 }
 
 static void
@@ -616,9 +770,12 @@ main(void)
 	    cmocka_unit_test(shipped_file_shows_defaults),
 	    cmocka_unit_test(shipped_vm_is_valid),
 	    cmocka_unit_test(values),
+	    cmocka_unit_test(supervised),
 	    cmocka_unit_test(handed_over),
 	    cmocka_unit_test(odd_directories),
 	    cmocka_unit_test(most_vms),
+	    cmocka_unit_test(large_graphs),
+	    cmocka_unit_test(most_services_and_needs),
 	    cmocka_unit_test(empty_file),
 	    cmocka_unit_test(files_that_are_none),
 	    cmocka_unit_test(file_of_somebody_else),
