@@ -75,23 +75,38 @@ vm_is_well(const struct vm *vm)
 }
 
 /* What it needs and has not, in words. */
+/* Appends as much as leaves room for " and 12345 more"; false: nothing. */
+static bool
+text_append(char *text, size_t *length, size_t size, const char *piece)
+{
+	size_t more = strlen(piece);
+
+	if (*length + more + sizeof(" and 12345 more") > size)
+		return false;
+	memcpy(text + *length, piece, more + 1);
+	*length += more;
+	return true;
+}
+
 void
 care_list_needs(const struct vm *vm, char *text, size_t size)
 {
 	size_t length = 0, left = vm->needs_count - vm->needs_ok;
 
 	*text = '\0';
-	for (size_t i = 0; i < vm->needs_count; i++) {
-		const struct service *service = vm->needs[i].service;
-		char one[VM_NAME_SIZE + SERVICE_NAME_SIZE + 4];
+	for (size_t i = 0; i < vm->needs_count && left > 0; i++) {
+		const struct store_service *service = &vm->needs[i].service->kept;
+		size_t before = length;
 
 		if (vm->needs[i].state == DEPENDENCY_OK)
 			continue;
-		snprintf(one, sizeof(one), "%s%s:%s", length ? ", " : "", service->kept.provider,
-			 service->kept.service);
-		if (length + strlen(one) + 16 >= size)
+		if (!text_append(text, &length, size, before ? ", " : "") ||
+		    !text_append(text, &length, size, service->provider) ||
+		    !text_append(text, &length, size, ":") ||
+		    !text_append(text, &length, size, service->service)) {
+			text[length = before] = '\0';
 			break;
-		length += (size_t)snprintf(text + length, size - length, "%s", one);
+		}
 		left--;
 	}
 	if (left > 0)
@@ -156,7 +171,9 @@ tell(struct engine *engine, enum event_type type, const struct vm *vm, const cha
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	TEXT_FORMAT(event->text, "%.50s: %s", vm->kept.name, text);
-	log_info("VM %s: %s: %s", vm->kept.name, name_of(event_type_names, (int)type), text);
+	if (type != EVENT_VM_BLOCKED && type != EVENT_VM_UNBLOCKED) /* its state will tell */
+		log_info("VM %s: %s: %s", vm->kept.name, name_of(event_type_names, (int)type),
+			 text);
 }
 
 /* From what an engine before us kept, on its clock, to ours. */

@@ -128,7 +128,8 @@ request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t n
 	vm->action_domid = action->domid;
 	note_end(engine, vm);
 	request_send_own(engine, vm);
-	log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
+	if (verb != VERB_PAUSE && verb != VERB_UNPAUSE) /* of those many can be at once */
+		log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
 }
 
 /* Under the same ids: one that was begun is not begun again. Of one that an engine before us began

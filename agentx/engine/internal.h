@@ -42,6 +42,7 @@ struct service {
 	uint32_t changes; /* of its state */
 	uint32_t waiters; /* launches that wait for it */
 	char text[TEXT_SIZE];
+	struct mib_service *row; /* NULL: it has none */
 };
 
 /* What several services may have in common: one attempt serves them all. */
@@ -65,6 +66,8 @@ struct need {
 	struct service *service;
 	enum dependency_state state;
 	int64_t since_wall_ms;
+	struct mib_dependency *row; /* both as long as the graph stands */
+	struct mib_required *required;
 };
 
 /* What a VM is to its services. */
@@ -175,6 +178,8 @@ struct vm {
 	bool unsaved;	       /* kept differs from the store */
 	bool touched;	       /* to be settled */
 	uint32_t shown;	       /* state that its row shows; 0: it has none */
+	struct mib_vm *row;    /* NULL: it has none */
+	struct mib_plan *plan_row; /* likewise */
 
 	/* graph.c: what the configuration says of it and the others */
 	struct vm *standby, *primary; /* NULL: none */
@@ -267,6 +272,8 @@ struct engine {
 	size_t order_count, order_room;
 	size_t touched_count, touched_from; /* all that are touched have this rank or a later one */
 	uint32_t shown[VM_CRASHED + 1];	    /* rows of VMs, by state */
+	const struct vm *settling;	    /* the one that is being settled; NULL: none is */
+	bool host_changed;		    /* what the host's row shows */
 	TAILQ_HEAD(, request) requests;
 	size_t requests_count;
 	struct rowset requests_by_number, requests_by_id; /* struct request_key */
@@ -521,9 +528,9 @@ void request_outcome(struct engine *engine, const struct message *message);
 void request_forget(struct engine *engine, uint64_t id, uint64_t journal);
 
 /* rows.c: facts into rows */
-void rows_put_service(struct engine *engine, const struct service *service);
-void rows_put_plan(struct engine *engine, const struct vm *vm);
-void rows_put_need(struct engine *engine, const struct need *need);
+void rows_put_service(struct engine *engine, struct service *service);
+void rows_put_plan(struct engine *engine, struct vm *vm);
+void rows_touch_need(struct engine *engine, const struct need *need);
 void rows_load(struct engine *engine); /* of what the configuration has: services, needs, plan */
 void rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state);
 void rows_put_host(struct engine *engine);

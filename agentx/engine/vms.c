@@ -276,8 +276,10 @@ vm_settle_touched(struct engine *engine)
 			continue;
 		vm->touched = false;
 		engine->touched_count--;
+		engine->settling = vm;
 		vm_settle(engine, vm);
 	}
+	engine->settling = NULL;
 	engine->touched_from = engine->order_count;
 }
 

@@ -475,7 +475,7 @@ stand_in(bool own_service)
 	use_standby(own_service);
 	fail_service("www", "80/tcp");
 	while (vm_row("www")->monitor != MONITOR_REPLACED)
-		run(1000);
+		run(10);
 	assert_int_equal(count_events(EVENT_STANDBY_TOOK_OVER, "www"), 1);
 	w->log[0] = '\0';
 }
