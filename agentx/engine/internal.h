@@ -98,7 +98,6 @@ struct policy {
 	bool
 	    fresh; /* its next start is none, whatever was before: a person wants it, or the boot */
 	int64_t maintenance_ms; /* as kept.maintenance_wall_ms */
-	bool unseen;		/* it went without a word: perhaps with the host */
 	bool deferred;		/* it is one that engine->deferred speaks of */
 	bool spoken;		/* a person has asked for something since this engine began */
 	int64_t memory_rest_ms; /* as kept.memory_rest_wall_ms */
@@ -159,6 +158,7 @@ struct vm {
 	bool done_by_us;	/* it was no request's */
 	uint32_t made_domid;	/* the domain that the last action made; 0: none */
 	bool made_by_us;
+	uint32_t acted_verb;
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	struct action own;     /* the action that runs, where it is ours and this engine began it */
@@ -317,12 +317,11 @@ struct engine {
 	uint64_t internal_actions;
 
 	TAILQ_HEAD(, plan) plans;
-	bool boot_known; /* of the host, by a look of ours */
-	int64_t boot_mono_ms;
-	int64_t boot_wall_ms;  /* as the store has it; 0: it knows of none */
-	bool unseen;	       /* a VM is */
-	uint64_t promised_mib; /* to VMs: what the host has free may not show it yet */
-	int64_t promised_ms;   /* mono: the last of that */
+	bool boot_known;	    /* of the host, by a look of ours */
+	uint8_t boot_id[UUID_SIZE]; /* as the store has it; zero: it knows of none */
+	bool unseen;		    /* a VM is */
+	uint64_t promised_mib;	    /* to VMs: what the host has free may not show it yet */
+	int64_t promised_ms;	    /* mono: the last of that */
 };
 
 /* engine.c */
@@ -522,7 +521,10 @@ void request_dispatch(struct engine *engine, struct vm *vm);
 /* Starts an action that no manager asked for; number as struct action has it. */
 void request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t number);
 bool request_is_internal(uint64_t id);
-void request_resend(struct engine *engine); /* a new hypervisor process */
+void request_resend(struct engine *engine); /* to a new hypervisor process */
+/* What an engine before us sent: once more, or, as the host was booted since, to its end. */
+void request_resend_old(struct engine *engine);
+void request_end_old(struct engine *engine, const char *why);
 void request_started(struct engine *engine, const struct message *message);
 void request_outcome(struct engine *engine, const struct message *message);
 void request_forget(struct engine *engine, uint64_t id, uint64_t journal);

@@ -228,28 +228,46 @@ member_in(const struct plan *plan, const struct vm *vm)
 	return NULL;
 }
 
-/* It will not get there; and neither will those that it needs, if they were to be off after it. */
+static void member_fail(struct engine *engine, struct member *member, const char *why);
+
+/* Neither will those get there that were to be off after it, or to start after it. */
+static void
+member_fail_others(struct engine *engine, const struct plan *plan, const struct vm *vm)
+{
+	bool off = plan->goal == PLAN_OFF;
+	struct vm *const *others = off ? vm->providers : vm->dependents;
+	size_t count = off ? vm->providers_count : vm->dependents_count;
+	char why[TEXT_SIZE];
+
+	if (off)
+		TEXT_FORMAT(why, "%s, which needs it, is not off", vm->kept.name);
+	else
+		TEXT_FORMAT(why, "it waits for %s", vm->kept.name);
+	for (size_t i = 0; i < count; i++) {
+		struct member *member = member_in(plan, others[i]);
+
+		if (member && (off || (others[i]->policy.launching && !vm_has_all(others[i]))))
+			member_fail(engine, member, why);
+	}
+}
+
 static void
 member_fail(struct engine *engine, struct member *member, const char *why)
 {
 	struct plan *plan = member->plan;
 	struct vm *vm = member->vm;
 	size_t length = strlen(plan->failures);
-	char blocked[TEXT_SIZE];
 
 	plan->failed = true;
 	text_format(plan->failures + length, sizeof(plan->failures) - length, "%s%.40s: %.60s",
 		    length ? "; " : "", vm->kept.name, why);
 	log_warn("request %s: VM %s: %s", plan->request->kept.row.id, vm->kept.name, why);
 	TEXT_SET(vm->policy.error, why);
-	TEXT_FORMAT(blocked, "%s, which needs it, is not off", vm->kept.name);
-	for (size_t i = 0; plan->goal == PLAN_OFF && i < vm->providers_count; i++) {
-		struct member *provider = member_in(plan, vm->providers[i]);
-
-		if (provider)
-			member_fail(engine, provider, blocked);
-	}
-	member_give_up(engine, member);
+	member_fail_others(engine, plan, vm);
+	if (plan->goal == PLAN_OFF)
+		member_give_up(engine, member);
+	else
+		member_settle(engine, member); /* it is still to run, once it can */
 }
 
 static void

@@ -230,7 +230,7 @@ static void
 all_run(void)
 {
 	struct fact_domain dom0 = {.read_mono_us = bench.now.mono_ms * 1000};
-	struct fact_host host = {.memory_kib = 1 << 30, .memory_free_kib = 1 << 20};
+	struct fact_host host = {.boot_id = {1}, .memory_kib = 1 << 30, .memory_free_kib = 1 << 20};
 
 	tell(MSG_DOMAIN, 0, &dom0, sizeof(dom0));
 	for (uint32_t i = 0; i < bench.vms; i++)
