@@ -492,6 +492,19 @@ end_action(const struct action *action)
 }
 
 static inline void
+tell_started(const struct action *action)
+{
+	struct outcome told = {.id = action->id,
+			       .journal = action->journal,
+			       .state = REQUEST_RUNNING,
+			       .verb = action->verb,
+			       .action_domid = action->domid};
+
+	memcpy(told.uuid, action->uuid, UUID_SIZE);
+	tell(MSG_STARTED, 0, &told, sizeof(told));
+}
+
+static inline void
 begin_action(const struct action *action)
 {
 	/* One at a time: nothing is to be done to a VM that something is done to. */
@@ -513,6 +526,7 @@ begin_action(const struct action *action)
 	assert_true(w->actions_count < PENDING_MAX);
 	w->actions[w->actions_count++] =
 	    (struct pending_action){*action, w->now.mono_ms + ACTION_MS};
+	tell_started(action);
 }
 
 /* ---- probes ---- */
@@ -736,17 +750,8 @@ restart_engine(void)
 	engine_free(w->engine);
 	w->probes_count = 0;
 	start_engine();
-	for (size_t i = 0; i < w->actions_count; i++) {
-		const struct action *action = &w->actions[i].action;
-		struct outcome told = {.id = action->id,
-				       .journal = action->journal,
-				       .state = REQUEST_RUNNING,
-				       .verb = action->verb,
-				       .action_domid = action->domid};
-
-		memcpy(told.uuid, action->uuid, UUID_SIZE);
-		tell(MSG_STARTED, 0, &told, sizeof(told));
-	}
+	for (size_t i = 0; i < w->actions_count; i++)
+		tell_started(&w->actions[i].action);
 	w->look_ms = w->now.mono_ms + 10;
 }
 
