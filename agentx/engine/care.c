@@ -75,6 +75,36 @@ vm_is_well(const struct vm *vm)
 }
 
 /* What it needs and has not, in words. */
+/* A VM that will not give it by itself what it needs and has not; NULL: there is none. */
+const struct vm *
+care_lacks(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->needs_count; i++) {
+		const struct vm *carrier = service_carrier(vm->needs[i].service);
+
+		if (vm->needs[i].state != DEPENDENCY_OK && carrier && carrier->policy.hopeless)
+			return carrier;
+	}
+	return NULL;
+}
+
+/* Nothing that supervision may do will make all answer that it carries; only a person can. */
+static bool
+is_hopeless(const struct vm *vm)
+{
+	if (!vm->config || !vm->known || vm_is_well(vm))
+		return false;
+	if (vm->kept.needs_human)
+		return true;
+	if (vm_in_maintenance(vm) && vm->presence != PRESENCE_RUNS)
+		return !plan_names(vm);
+	if (vm->presence == PRESENCE_RUNS)
+		return vm->kept.goal == PLAN_OFF || care_lacks(vm);
+	if (vm->kept.goal != PLAN_RUN)
+		return true;
+	return (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action) || care_lacks(vm);
+}
+
 /* Appends as much as leaves room for " and 12345 more"; false: nothing. */
 static bool
 text_append(char *text, size_t *length, size_t size, const char *piece)
@@ -124,11 +154,12 @@ carries_failure(const struct vm *vm)
 	return false;
 }
 
-enum monitor_state
+static enum monitor_state
 care_monitor(const struct engine *engine, const struct vm *vm)
 {
 	bool comes = vm->verb == VERB_START || vm->verb == VERB_RESTORE ||
-		     vm->verb == ACTION_RESTART || vm->verb == ACTION_REPLACE;
+		     vm->verb == VERB_REBOOT || vm->verb == ACTION_RESTART ||
+		     vm->verb == ACTION_REPLACE;
 
 	if (!vm->config || vm->presence == PRESENCE_UNKNOWN)
 		return MONITOR_NONE;
@@ -153,6 +184,18 @@ care_monitor(const struct engine *engine, const struct vm *vm)
 	if (carries_failure(vm))
 		return MONITOR_FAILING;
 	return vm_boots(engine, vm) && !vm_is_well(vm) ? MONITOR_STARTING : MONITOR_WATCHING;
+}
+
+/* What is to be known of it by others, once it is settled. */
+void
+care_settle(struct engine *engine, struct vm *vm)
+{
+	bool was = vm->policy.hopeless;
+
+	vm->policy.monitor = care_monitor(engine, vm);
+	vm->policy.hopeless = is_hopeless(vm);
+	for (size_t i = 0; vm->policy.hopeless != was && i < vm->dependents_count; i++)
+		vm_touch(engine, vm->dependents[i]);
 }
 
 /* ---- what is kept ---- */

@@ -82,6 +82,7 @@ enum presence {
 struct policy {
 	int64_t wake_ms; /* it is settled again by then; INT64_MAX: only if something comes */
 	enum monitor_state monitor;
+	bool hopeless;	       /* only a person can make it answer again */
 	int64_t since_wall_ms; /* since when it is as its row of the plan says */
 	char why[TEXT_SIZE];   /* of the last action of ours */
 	char error[TEXT_SIZE]; /* why the last that failed did */
@@ -409,7 +410,9 @@ struct service *vm_carries(const struct vm *vm, size_t n);
 bool vm_is_watched(const struct vm *vm); /* it carries one */
 bool vm_is_well(const struct vm *vm);	 /* it runs, and all that it carries is up */
 void care_list_needs(const struct vm *vm, char *text, size_t size); /* that are not up, in words */
-enum monitor_state care_monitor(const struct engine *engine, const struct vm *vm);
+/* A VM that will not give it by itself what it needs and has not; NULL: there is none. */
+const struct vm *care_lacks(const struct vm *vm);
+void care_settle(struct engine *engine, struct vm *vm); /* works out what others ask of it */
 void care_restore(struct engine *engine, struct vm *vm);
 void care_set_goal(struct engine *engine, struct vm *vm, enum plan_goal goal);
 void care_set_desired(struct vm *vm, enum vm_desired desired);

@@ -228,42 +228,27 @@ member_in(const struct plan *plan, const struct vm *vm)
 	return NULL;
 }
 
-static void member_fail(struct engine *engine, struct member *member, const char *why);
-
-/* Neither will those get there that were to be off after it, or to start after it. */
-static void
-member_fail_others(struct engine *engine, const struct plan *plan, const struct vm *vm)
-{
-	bool off = plan->goal == PLAN_OFF;
-	struct vm *const *others = off ? vm->providers : vm->dependents;
-	size_t count = off ? vm->providers_count : vm->dependents_count;
-	char why[TEXT_SIZE];
-
-	if (off)
-		TEXT_FORMAT(why, "%s, which needs it, is not off", vm->kept.name);
-	else
-		TEXT_FORMAT(why, "it waits for %s", vm->kept.name);
-	for (size_t i = 0; i < count; i++) {
-		struct member *member = member_in(plan, others[i]);
-
-		if (member && (off || (others[i]->policy.launching && !vm_has_all(others[i]))))
-			member_fail(engine, member, why);
-	}
-}
-
+/* It will not get there; and neither will those that it needs, if they were to be off after it. */
 static void
 member_fail(struct engine *engine, struct member *member, const char *why)
 {
 	struct plan *plan = member->plan;
 	struct vm *vm = member->vm;
 	size_t length = strlen(plan->failures);
+	char blocked[TEXT_SIZE];
 
 	plan->failed = true;
 	text_format(plan->failures + length, sizeof(plan->failures) - length, "%s%.40s: %.60s",
 		    length ? "; " : "", vm->kept.name, why);
 	log_warn("request %s: VM %s: %s", plan->request->kept.row.id, vm->kept.name, why);
 	TEXT_SET(vm->policy.error, why);
-	member_fail_others(engine, plan, vm);
+	TEXT_FORMAT(blocked, "%s, which needs it, is not off", vm->kept.name);
+	for (size_t i = 0; plan->goal == PLAN_OFF && i < vm->providers_count; i++) {
+		struct member *provider = member_in(plan, vm->providers[i]);
+
+		if (provider)
+			member_fail(engine, provider, blocked);
+	}
 	if (plan->goal == PLAN_OFF)
 		member_give_up(engine, member);
 	else
@@ -430,9 +415,27 @@ is_there(const struct engine *engine, const struct vm *vm, enum plan_goal goal)
 	return vm_is_well(vm) || (vm->presence == PRESENCE_RUNS && vm_in_maintenance(vm));
 }
 
+/* Why a launch will not bring it up; NULL: it may. */
+static const char *
+launch_is_hopeless(const struct vm *vm, char *text)
+{
+	const struct vm *lacked = care_lacks(vm);
+
+	if (vm->kept.needs_human)
+		return vm->kept.human_reason;
+	if (vm->kept.goal != PLAN_RUN)
+		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
+	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
+		return "it is paused";
+	if (!lacked)
+		return NULL;
+	text_format(text, TEXT_SIZE, "it waits for %s", lacked->kept.name);
+	return text;
+}
+
 /* Why it will not get there; NULL: it may. */
 static const char *
-hopeless(const struct member *member)
+hopeless(const struct member *member, char *text)
 {
 	const struct vm *vm = member->vm;
 
@@ -440,15 +443,9 @@ hopeless(const struct member *member)
 		return "no section of the configuration has it any more";
 	if (vm_in_maintenance(vm) && (!member->named || is_over_many(member->plan->request)))
 		return "it is in maintenance";
-	if (member->plan->goal == PLAN_OFF)
-		return vm->kept.goal != PLAN_OFF ? "it was started meanwhile" : NULL;
-	if (vm->kept.needs_human)
-		return vm->kept.human_reason;
-	if (vm->kept.goal != PLAN_RUN)
-		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
-	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
-		return "it is paused";
-	return NULL;
+	if (member->plan->goal == PLAN_RUN)
+		return launch_is_hopeless(vm, text);
+	return vm->kept.goal != PLAN_OFF ? "it was started meanwhile" : NULL;
 }
 
 void
@@ -457,13 +454,14 @@ plan_settle(struct engine *engine, struct vm *vm)
 	struct member *member;
 
 	TAILQ_FOREACH (member, &vm->members, of_vm) {
+		char text[TEXT_SIZE];
 		const char *why;
 
 		if (member->settled)
 			continue;
 		if (is_there(engine, vm, member->plan->goal))
 			member_settle(engine, member);
-		else if (vm->known && (why = hopeless(member)))
+		else if (vm->known && (why = hopeless(member, text)))
 			member_fail(engine, member, why);
 	}
 }

@@ -447,7 +447,6 @@ policy_settle(struct engine *engine, struct vm *vm)
 			if (rules[i](engine, vm))
 				break;
 	launch_follow(engine, vm);
-	vm->policy.monitor = care_monitor(engine, vm);
 }
 
 /* A primary is not started while its standby is there in its place. */

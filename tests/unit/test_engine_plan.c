@@ -459,11 +459,12 @@ test_launch_in_maintenance(void **state)
 	ask("noc-2", VERB_LAUNCH, "*", 0);
 	run(10000);
 	expect_log("");
-	assert_request("noc-2", REQUEST_RUNNING, ""); /* two still wait for it */
-	ask("noc-3", VERB_LAUNCH, "dns", 0);	      /* by its name it is done */
+	assert_request("noc-2", REQUEST_FAILED,
+		       "dns: it is in maintenance; nfs: it waits for dns; www: it waits for dns");
+	assert_monitor("www", MONITOR_WAITING);
+	ask("noc-3", VERB_LAUNCH, "dns", 0); /* by its name it is done */
 	run(20000);
-	expect_log("start dns\nstart nfs\nstart www\n");
-	assert_request("noc-2", REQUEST_FAILED, "dns: it is in maintenance");
+	expect_log("start dns\nstart nfs\nstart www\n"); /* who waited for it still did */
 	assert_request("noc-3", REQUEST_SUCCEEDED, "");
 }
 
