@@ -17,6 +17,13 @@ vm_is_off(const struct vm *vm)
 	return vm->known && !vm->domain && vm->presence == PRESENCE_OFF;
 }
 
+/* It has ended, and its file has its domain preserved: that must go before it can start again. */
+bool
+vm_is_preserved(const struct vm *vm)
+{
+	return vm->domain && vm->presence == PRESENCE_OFF && vm->reaped && !vm->action;
+}
+
 bool
 vm_has_all(const struct vm *vm)
 {
@@ -94,7 +101,7 @@ is_hopeless(const struct vm *vm)
 {
 	if (!vm->config || !vm->known || vm_is_well(vm))
 		return false;
-	if (vm->kept.needs_human)
+	if (vm->kept.needs_human || vm_is_preserved(vm))
 		return true;
 	if (vm_in_maintenance(vm) && vm->presence != PRESENCE_RUNS)
 		return !plan_names(vm);

@@ -201,6 +201,22 @@ request_internal_vm(struct engine *engine, const struct outcome *outcome)
 	return NULL;
 }
 
+/* An engine before us sent it, and did not live to know that it was begun. */
+static void
+request_adopt(struct engine *engine, struct request *request, const struct outcome *outcome)
+{
+	struct vm *vm = request->vm;
+
+	if (request->sent || !vm || vm->action)
+		return;
+	request->sent = true;
+	request->kept.domid = outcome->action_domid;
+	vm->action = request->kept.number;
+	vm->verb = (uint32_t)request->kept.row.verb;
+	vm->action_domid = outcome->action_domid;
+	note_end(engine, vm);
+}
+
 void
 request_started(struct engine *engine, const struct message *message)
 {
@@ -209,8 +225,11 @@ request_started(struct engine *engine, const struct message *message)
 
 	if (outcome->id & INTERNAL)
 		request_internal_vm(engine, outcome);
-	if (!request || outcome->journal != engine->journal || outcome->state != REQUEST_RUNNING ||
+	if (!request || outcome->journal != engine->journal ||
 	    request->kept.row.state != REQUEST_QUEUED)
+		return;
+	request_adopt(engine, request, outcome);
+	if (outcome->state != REQUEST_RUNNING)
 		return;
 	request->kept.row.state = REQUEST_RUNNING;
 	request->kept.row.started = engine->now.wall_ms;

@@ -399,10 +399,11 @@ void target_try(struct engine *engine, struct target *target);	    /* at once */
 void target_report(struct engine *engine, const struct probe_report *report);
 
 /* care.c: what supervision asks of a VM, and what it keeps, each change with its event */
-bool vm_is_off(const struct vm *vm);	  /* by the hypervisor's word, without a dead domain */
-bool vm_has_all(const struct vm *vm);	  /* every service that it needs is up */
-bool vm_is_replaced(const struct vm *vm); /* by its standby */
-bool vm_stands_in(const struct vm *vm);	  /* for its primary */
+bool vm_is_off(const struct vm *vm);	   /* by the hypervisor's word, without a dead domain */
+bool vm_is_preserved(const struct vm *vm); /* with one that stays */
+bool vm_has_all(const struct vm *vm);	   /* every service that it needs is up */
+bool vm_is_replaced(const struct vm *vm);  /* by its standby */
+bool vm_stands_in(const struct vm *vm);	   /* for its primary */
 bool vm_in_maintenance(const struct vm *vm);
 /* The n-th service that answers only while vm runs: its own, then its primary's where it stands in;
  * NULL: no more. */

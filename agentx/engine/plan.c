@@ -427,6 +427,8 @@ launch_is_hopeless(const struct vm *vm, char *text)
 		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
 	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
 		return "it is paused";
+	if (vm_is_preserved(vm))
+		return "its dead domain is preserved: destroy that first";
 	if (!lacked)
 		return NULL;
 	text_format(text, TEXT_SIZE, "it waits for %s", lacked->kept.name);

@@ -215,7 +215,7 @@ rule_repair(struct engine *engine, struct vm *vm)
 	const struct service *service;
 	char why[TEXT_SIZE];
 
-	if (vm->kept.state == VM_CRASHED && vm->domain && vm->reaped && vm_is_watched(vm) &&
+	if (vm->kept.state == VM_CRASHED && vm_is_preserved(vm) && vm_is_watched(vm) &&
 	    vm->kept.goal == PLAN_RUN)
 		care_need_human(engine, vm, "it crashed, and is preserved as its file says");
 	if (vm->presence != PRESENCE_RUNS || vm->kept.goal != PLAN_RUN || vm->kept.needs_human)
@@ -304,7 +304,7 @@ rule_dependency_paused(struct engine *engine, struct vm *vm, bool ends)
 		care_unblock(engine, vm, "all that it needs is there again");
 	else if (vm->kept.state == VM_RUNNING)
 		act(engine, vm, VERB_PAUSE, "what it needs is not there");
-	else if (vm_is_off(vm))
+	else if (vm->presence == PRESENCE_OFF)
 		care_unblock(engine, vm, "it is off");
 	return vm->kept.blocked != 0;
 }
@@ -317,7 +317,7 @@ rule_dependency_off(struct engine *engine, struct vm *vm, bool ends)
 		care_unblock(engine, vm, "all that it needs is there again");
 	else if (vm->presence == PRESENCE_RUNS)
 		stop(engine, vm, false, "what it needs is not there");
-	return vm->kept.blocked != 0 && !vm_is_off(vm);
+	return vm->kept.blocked != 0 && vm->presence != PRESENCE_OFF;
 }
 
 static bool
