@@ -225,8 +225,10 @@ request_started(struct engine *engine, const struct message *message)
 
 	if (outcome->id & INTERNAL)
 		request_internal_vm(engine, outcome);
-	if (!request || outcome->journal != engine->journal ||
-	    request->kept.row.state != REQUEST_QUEUED)
+	if (!request || outcome->journal != engine->journal)
+		return;
+	request_was_released(engine, request);
+	if (request->kept.row.state != REQUEST_QUEUED)
 		return;
 	request_adopt(engine, request, outcome);
 	if (outcome->state != REQUEST_RUNNING)
@@ -330,6 +332,7 @@ request_outcome(struct engine *engine, const struct message *message)
 		request_forget(engine, outcome.id, outcome.journal);
 		return;
 	}
+	request_was_released(engine, request);
 	if (!request_is_open(request)) {
 		if (request->settled)
 			request_forget(engine, outcome.id, outcome.journal);

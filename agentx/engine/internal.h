@@ -517,6 +517,7 @@ void request_hold(struct engine *engine, const struct message *message);
 void request_hold_stored(struct engine *engine, struct request *request, bool durable);
 void request_removal_stored(struct engine *engine, struct request *request, bool durable);
 void request_release(struct engine *engine, const struct message *message);
+void request_was_released(struct engine *engine, struct request *request);
 void request_drop(struct engine *engine, const struct message *message);
 void request_release_held(struct engine *engine, bool all);
 

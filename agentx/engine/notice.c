@@ -37,6 +37,14 @@ lived(enum vm_state state)
 	       state == VM_MIGRATING || state == VM_SHUTTING_DOWN;
 }
 
+/* An action brought it up, and it was gone again before it was ever listed. */
+static bool
+came_and_went(const struct vm *vm, enum vm_state from)
+{
+	return (from == VM_PREPARING || from == VM_RESUMING) && !vm->domain && !vm->action &&
+	       vm->failed_verb == 0 && vm->made_domid != 0;
+}
+
 /* An action, a person's or ours, ended the domain or was to. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
@@ -120,9 +128,11 @@ notice_unpause(struct engine *engine, struct vm *vm)
 void
 notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to)
 {
+	bool ran = lived(from) || came_and_went(vm, from);
+
 	if (!vm->config)
 		return;
-	if (lived(from) && !lived(to) && !ends_to_begin(engine, vm))
+	if (ran && !lived(to) && !ends_to_begin(engine, vm))
 		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);
@@ -130,7 +140,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 		notice_start(engine, vm);
 	else if (to == VM_PAUSED && from == VM_RUNNING)
 		notice_pause(engine, vm);
-	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && lived(from))
+	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && ran)
 		notice_off(engine, vm, to);
 	else if (to == VM_CRASHED && !vm_is_watched(vm))
 		care_set_goal(engine, vm, PLAN_NONE); /* its file says what becomes of it */

@@ -487,18 +487,21 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 }
 
 /* A dead domain of a watched VM: whether it may be started again at once, as its file says. It
- * counts as a restart; else it is cleared away, and the rules above decide. */
+ * counts as a restart; else it is cleared away, and the rules above decide. In maintenance the file
+ * has the last word on all but the limit. */
 bool
 policy_may_replace(struct engine *engine, struct vm *vm)
 {
-	if (!vm_is_watched(vm) || vm_in_maintenance(vm))
+	if (!vm_is_watched(vm))
 		return true;
-	return vm->kept.goal == PLAN_RUN && !vm->kept.needs_human && vm_has_all(vm) &&
-	       !vm->stopping && !vm->kept.replaced && care_may_restart(engine, vm);
+	if (!care_may_restart(engine, vm))
+		return false;
+	return vm_in_maintenance(vm) || (vm->kept.goal == PLAN_RUN && !vm->kept.needs_human &&
+					 vm_has_all(vm) && !vm->kept.replaced);
 }
 
 int64_t
 policy_replace_wait_ms(const struct vm *vm)
 {
-	return vm_is_watched(vm) && !vm_in_maintenance(vm) ? backoff_ms(vm) : 0;
+	return vm_is_watched(vm) ? backoff_ms(vm) : 0;
 }

@@ -92,6 +92,7 @@ struct world {
 	bool silent;		 /* the hypervisor does not answer */
 	bool stuck;		 /* actions do not end */
 	bool deaf;		 /* probes are not answered */
+	bool vanishes;		 /* what is made is gone before it is listed */
 	uint32_t reloads;	 /* that were asked for */
 	char refused[TEXT_SIZE]; /* why the last hold was; else "" */
 	char log[8192];
@@ -485,6 +486,8 @@ end_action(const struct action *action)
 		TEXT_SET(outcome.error, "it cannot be done");
 	else if (makes)
 		outcome.domid = w->fakes[i].domid;
+	if (w->vanishes)
+		w->fakes[i].domid = 0;
 	tell(MSG_OUTCOME, 0, &outcome, sizeof(outcome));
 	if (w->fakes[i].domid && !w->silent)
 		tell_domain(i);

@@ -1047,6 +1047,22 @@ test_what_is_done_on_purpose_is_respected(void **state)
 	assert_monitor("www", MONITOR_WATCHING);
 }
 
+/* Destroyed before it was ever listed: it is not started again and again. */
+static void
+test_what_came_and_went_is_left_alone(void **state)
+{
+	(void)state;
+	w->config.policy.autostart = false;
+	add_vm("a");
+	begin();
+	w->vanishes = true;
+	ask("noc-1", VERB_LAUNCH, "a", 0);
+	run(60000);
+	expect_log("start a\n");
+	assert_int_equal(count_events(EVENT_LEFT_ALONE, "a"), 1);
+	assert_request("noc-1", REQUEST_FAILED, "a: it was ended meanwhile");
+}
+
 static void
 test_saved_or_moved_away_on_the_host(void **state)
 {
@@ -1202,6 +1218,7 @@ main(void)
 	    TEST(test_a_reload_in_between),
 	    TEST(test_a_blocked_vm_leaves_the_configuration),
 	    TEST(test_what_is_done_on_purpose_is_respected),
+	    TEST(test_what_came_and_went_is_left_alone),
 	    TEST(test_saved_or_moved_away_on_the_host),
 	    TEST(test_a_reboot_is_no_failure),
 	    TEST(test_a_person_shuts_one_down),
