@@ -279,6 +279,14 @@ request_accept(struct engine *engine, struct request *request)
 	request_begin(engine, request);
 }
 
+/* It is carried out, so that it was released, and that was not stored. */
+void
+request_was_released(struct engine *engine, struct request *request)
+{
+	if (request->kept.row.state == REQUEST_HELD)
+		request_accept(engine, request);
+}
+
 void
 request_release(struct engine *engine, const struct message *message)
 {
