@@ -287,6 +287,18 @@ vm_claim(struct engine *engine)
 	return claimed;
 }
 
+/* From the journal's id, which is random, and the moment: chance has no place in here, or the same
+ * messages would not make the same effects. */
+static void
+vm_allot_uuid(const struct engine *engine, uint8_t uuid[UUID_SIZE])
+{
+	uint64_t moment = (uint64_t)engine->now.wall_ms << 20 ^ (uint64_t)engine->now.mono_ms;
+
+	do
+		uuid_derive(uuid, engine->journal, moment++);
+	while (vm_find_uuid(engine, uuid));
+}
+
 /* The VM of a section that has none by its UUID: by the name it had. */
 static struct vm *
 vm_of_config(struct engine *engine, const struct config_vm *config)
@@ -297,7 +309,7 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 	if (!vm) {
 		memcpy(uuid, config->uuid, UUID_SIZE);
 		if (uuid_is_zero(uuid))
-			uuid_random(uuid);
+			vm_allot_uuid(engine, uuid);
 		vm = vm_new(engine, uuid, config->provider.name);
 	} else if (!uuid_is_zero(config->uuid) && !uuid_equal(vm->kept.uuid, config->uuid) &&
 		   !vm->domain) {

@@ -1211,6 +1211,28 @@ test_reload(void **state)
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
 }
 
+/* A recording that is played must make the same. */
+static void
+test_uuids_that_are_allotted_are_no_matter_of_chance(void **state)
+{
+	struct world *world = *state;
+	uint8_t first[UUID_SIZE];
+
+	for (int i = 0; i < 2; i++) {
+		engine_free(world->engine);
+		world->engine = engine_new(&world->content, world->now);
+		memset(world->vms[0].uuid, 0, UUID_SIZE);
+		memset(world->vms[1].uuid, 0, UUID_SIZE);
+		engine_load(world->engine, &world->config, world->now);
+		collect(world);
+		assert_memory_not_equal(row_of(world, "www")->uuid, row_of(world, "db")->uuid,
+					UUID_SIZE);
+		if (i == 0)
+			memcpy(first, row_of(world, "www")->uuid, UUID_SIZE);
+	}
+	assert_memory_equal(row_of(world, "www")->uuid, first, UUID_SIZE);
+}
+
 static void
 test_a_dead_domain_that_stays_is_not_the_vm(void **state)
 {
@@ -1643,6 +1665,7 @@ main(void)
 	    TEST(test_saved_and_restored),
 	    TEST(test_a_restore_that_failed_leaves_it_suspended),
 	    TEST(test_what_xl_preserves_is_past),
+	    TEST(test_uuids_that_are_allotted_are_no_matter_of_chance),
 	    TEST(test_outcomes_before_their_facts),
 	    TEST(test_a_domain_that_never_shows),
 	    TEST(test_a_restore_that_is_mended_leaves_it_suspended),
