@@ -236,6 +236,7 @@ engine_peer(struct engine *engine, struct instant now, enum role role, bool ther
 		if (there) {
 			domain_sweep(engine);
 			request_resend(engine);
+			vm_touch_all(engine); /* what was asked for meanwhile waits */
 		}
 	} else if (role == ROLE_AGENTX) {
 		/* Whatever was held by the agentx process that died was acknowledged, or may have

@@ -34,6 +34,7 @@ struct request {
 	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
 	int64_t ended_ms;    /* the same */
+	bool on_disk;	     /* as it is held */
 	bool shown;	     /* by the row of its VM, as what was last asked for */
 	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
 };

@@ -127,20 +127,22 @@ vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE])
 	return found ? found->vm : NULL;
 }
 
-/* The first of that name that fits; of all, NULL. */
+/* One of that name that fits: that lives, else the first; of all, NULL. */
 static struct vm *
 vm_of_name(const struct engine *engine, const char *name, bool configured)
 {
 	struct vm_key key = {0};
 	const struct vm_key *found;
+	struct vm *vm = NULL;
 
 	TEXT_SET(key.name, name);
 	for (size_t i = rowset_seek(&engine->vms_by_name, &key);
 	     (found = rowset_at(&engine->vms_by_name, i)) && strcmp(found->name, key.name) == 0;
 	     i++)
-		if ((found->vm->config != NULL) == configured)
-			return found->vm;
-	return NULL;
+		if ((found->vm->config != NULL) == configured &&
+		    (!vm || (!vm->domain && found->vm->domain)))
+			vm = found->vm;
+	return vm;
 }
 
 /* One of the configuration goes before a found one. */
