@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "engine/engine.h"
 #include "engine/journal.h"
+#include "probe/probe.h"
 
 #define TICK_MS 1000
 #define FLUSH_MS 3000 /* to write and send what waits, at the end */
@@ -26,6 +27,7 @@ static struct {
 	struct store *store;
 	struct journal *journal;
 	struct channel *hypervisor, *agentx;
+	struct prober *prober;
 	struct mib_agent agent;
 	bool ending;	 /* the store is being closed, and takes nothing any more */
 	bool rows_whole; /* agentx has all rows of this engine */
@@ -134,6 +136,32 @@ effect_drop_service(const struct effect *effect)
 	store_drop_service(self.store, effect->service.index);
 }
 
+static void
+effect_probe(const struct effect *effect)
+{
+	const struct config_service *service = effect->probe.service;
+	const struct probe_target target = {.kind = service->kind,
+					    .address = service->address,
+					    .port = service->port,
+					    .payload = service->payload,
+					    .command = service->command,
+					    .timeout_ms = service->watch.timeout_ms};
+
+	prober_start(self.prober, &target, effect->probe.attempt);
+}
+
+static void
+service_probed(void *arg, const struct probe_result *result)
+{
+	struct probe_report report = {
+	    .attempt = result->tag, .outcome = result->outcome, .latency_us = result->latency_us};
+
+	(void)arg;
+	TEXT_SET(report.text, result->text);
+	engine_probed(self.engine, clock_now(), &report);
+	carry_out();
+}
+
 static void (*const effects[EFFECT_COUNT])(const struct effect *effect) = {
     [EFFECT_ACTION] = effect_action,
     [EFFECT_FORGET] = effect_forget,
@@ -146,6 +174,7 @@ static void (*const effects[EFFECT_COUNT])(const struct effect *effect) = {
     [EFFECT_PUT_SERVICE] = effect_put_service,
     [EFFECT_DROP_SERVICE] = effect_drop_service,
     [EFFECT_HELD] = effect_held,
+    [EFFECT_PROBE] = effect_probe,
 };
 
 static void
@@ -475,6 +504,7 @@ self_stop(void *arg)
 	(void)arg;
 	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
+	prober_free(self.prober);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);
 	journal_free(self.journal);
@@ -502,6 +532,7 @@ engine_main(const struct options *options)
 		fatal("there is no configuration from the parent");
 	self.hypervisor = channel_new(self.base, "hypervisor", &hypervisor, NULL);
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
+	self.prober = prober_new(self.base, -1, -1, service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
 	TEXT_SET(self.agent.version, VERSION);
 	self.agent.start = clock_mono_ms();
