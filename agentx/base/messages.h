@@ -175,13 +175,14 @@ struct fact_sample {
 	char error[TEXT_SIZE];
 };
 
-/* Actions that no manager asks for; beside enum verb. number: enum on_action, what the VM's file
- * says to its death. */
+/* Actions that no manager asks for; beside enum verb. number of reap and replace: enum on_action,
+ * what the VM's file says to its death. */
 enum action_extra {
 	ACTION_REAP = 100,    /* destroy a domain that is shut down, and only such a one */
 	ACTION_REPLACE = 101, /* reap or set aside, then start again */
 	STEP_DUMP = 102,      /* their steps; no actions of their own */
 	STEP_SET_ASIDE = 103,
+	ACTION_RESTART = 104, /* of a VM that does not do its work: shutdown, destroy, start */
 };
 
 struct action {

@@ -28,6 +28,7 @@ struct run {
 	const struct config_vm *vm; /* NULL: not configured */
 	struct action action;
 	struct fact_domain domain; /* as last seen */
+	bool must_end;		   /* it is destroyed where it does not end by itself */
 	bool destroyed;		   /* the guest did not end by itself */
 	char undumped[TEXT_SIZE];  /* why there is no core dump of it; else "" */
 	struct outcome *outcome;
@@ -337,6 +338,13 @@ run_restore(struct run *run)
 	return create(run, VERB_RESTORE);
 }
 
+/* A guest that does not end in its time is destroyed. */
+static bool
+destroys(const struct run *run)
+{
+	return run->must_end || run->sequence->config->shutdown_destroys;
+}
+
 /* The asking itself, in a process of its own: libxl waits up to a minute for the guest's answer,
  * and what counts here is the time that the configuration gives. Returns the end to read the
  * outcome from, or -1. */
@@ -380,7 +388,7 @@ asker_wait(struct run *run, int fd)
 			return true;
 		if (told.state == REQUEST_UNDECIDED &&
 		    read(fd, &told, sizeof(told)) == sizeof(told) && told.state == REQUEST_FAILED &&
-		    !config->shutdown_destroys)
+		    !destroys(run))
 			return failed(run, "%s", told.error);
 	}
 	return failed(run, "the guest did not end within %g s, and is left running",
@@ -410,7 +418,7 @@ ask_guest(struct run *run, enum verb verb)
 		run->outcome->state = REQUEST_SUCCEEDED;
 		return true;
 	}
-	if (config->shutdown_destroys && (verb == VERB_SHUTDOWN || run->vm)) {
+	if (destroys(run) && (verb == VERB_SHUTDOWN || run->vm)) {
 		say(run, "VM %s: the guest does not end", run->action.name);
 		run->destroyed = true;
 		return step_until(run, VERB_DESTROY, when_gone);
@@ -567,6 +575,25 @@ run_replace(struct run *run)
 	return clear_away(run, aside ? set_aside : bury) && run_start(run) && tell_undumped(run);
 }
 
+/* Its guest is asked, for the sake of its disks; and then it goes, whatever it says. */
+static bool
+run_restart(struct run *run)
+{
+	char error[TEXT_SIZE];
+	int has_monitor;
+
+	if (!locate(run, error))
+		return *error ? failed(run, "%s", error) : run_start(run);
+	has_monitor = monitored(run);
+	if (domain_is_dead(&run->domain) && !may_bury(run))
+		return false;
+	run->must_end = true;
+	if (!domain_is_dead(&run->domain) && !ask_guest(run, VERB_SHUTDOWN) &&
+	    !step_until(run, VERB_DESTROY, when_gone))
+		return false;
+	return clear_dead(run, has_monitor) && run_start(run);
+}
+
 static const struct {
 	uint32_t verb;
 	bool (*run)(struct run *run);
@@ -574,7 +601,7 @@ static const struct {
     {VERB_START, run_start}, {VERB_SHUTDOWN, run_shutdown}, {VERB_REBOOT, run_reboot},
     {VERB_PAUSE, run_pause}, {VERB_UNPAUSE, run_unpause},   {VERB_DESTROY, run_destroy},
     {VERB_SAVE, run_save},   {VERB_RESTORE, run_restore},   {VERB_MEMORY, run_memory},
-    {ACTION_REAP, run_reap}, {ACTION_REPLACE, run_replace},
+    {ACTION_REAP, run_reap}, {ACTION_REPLACE, run_replace}, {ACTION_RESTART, run_restart},
 };
 
 #define SEQUENCES (sizeof(sequences) / sizeof(sequences[0]))

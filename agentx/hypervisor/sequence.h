@@ -7,9 +7,13 @@
  *   shutdown  asks the guest, waits up to shutdown_ms for its death, then destroys it or fails, as
  *             configured. The dead domain is removed: by the monitor it has, else here
  *   reboot    asks the guest, waits likewise; then a monitored domain comes up again by its
- * monitor, any other is removed and started here. outcome's domid is the new domain pause, unpause,
- * destroy, save, restore, memory   done when the states say so reap      removes a domain that is
- * shut down, and only such a one; none is left is a success replace   reap, then start
+ *             monitor, any other is removed and started here. outcome's domid is the new domain
+ *   reap      removes a domain that is shut down, and only such a one; none is left is a success
+ *   replace   reap, then start
+ *   restart   as shutdown, but that the domain is destroyed in any case; then start. None is left
+ *             is no hindrance
+ *
+ * pause, unpause, destroy, save, restore and memory are done when the states say so.
  *
  * reap and replace do first what action->number (enum on_action) says: a core dump, for which half
  * of the time is given and whose failure is told but stops nothing; or, for rename-restart, the

@@ -271,7 +271,8 @@ sim_mend(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	(void)vm;
 	outcome->state = REQUEST_SUCCEEDED;
 	if (action->verb == VERB_START || action->verb == VERB_RESTORE ||
-	    action->verb == VERB_REBOOT || action->verb == ACTION_REPLACE)
+	    action->verb == VERB_REBOOT || action->verb == ACTION_REPLACE ||
+	    action->verb == ACTION_RESTART)
 		mend_new(hv, action, outcome);
 	else if (action->verb == VERB_SAVE)
 		mend_save(hv, action, outcome);

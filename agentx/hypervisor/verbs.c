@@ -13,16 +13,25 @@ static const struct {
     {VERB_START, true, false},	 {VERB_SHUTDOWN, false, true},	{VERB_REBOOT, false, true},
     {VERB_PAUSE, false, false},	 {VERB_UNPAUSE, false, false},	{VERB_DESTROY, false, false},
     {VERB_SAVE, false, false},	 {VERB_RESTORE, true, false},	{VERB_MEMORY, false, false},
-    {ACTION_REAP, false, false}, {ACTION_REPLACE, true, false},
+    {ACTION_REAP, false, false}, {ACTION_REPLACE, true, false}, {ACTION_RESTART, true, true},
 };
 
 #define VERBS_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
 const struct name action_verb_names[] = {
-    {VERB_START, "start"}, {VERB_SHUTDOWN, "shutdown"}, {VERB_REBOOT, "reboot"},
-    {VERB_PAUSE, "pause"}, {VERB_UNPAUSE, "unpause"},	{VERB_DESTROY, "destroy"},
-    {VERB_SAVE, "save"},   {VERB_RESTORE, "restore"},	{VERB_MEMORY, "memory"},
-    {ACTION_REAP, "reap"}, {ACTION_REPLACE, "replace"}, {0, NULL},
+    {VERB_START, "start"},
+    {VERB_SHUTDOWN, "shutdown"},
+    {VERB_REBOOT, "reboot"},
+    {VERB_PAUSE, "pause"},
+    {VERB_UNPAUSE, "unpause"},
+    {VERB_DESTROY, "destroy"},
+    {VERB_SAVE, "save"},
+    {VERB_RESTORE, "restore"},
+    {VERB_MEMORY, "memory"},
+    {ACTION_REAP, "reap"},
+    {ACTION_REPLACE, "replace"},
+    {ACTION_RESTART, "restart"},
+    {0, NULL},
 };
 
 static size_t

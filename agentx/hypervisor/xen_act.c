@@ -253,6 +253,12 @@ mend_replacement(struct hv *hv, const struct action *action, struct outcome *out
 }
 
 static bool
+mend_restart(struct hv *hv, const struct action *action, struct outcome *outcome)
+{
+	return mend_destroy(hv, action, outcome) && xen_mend_new(hv, action, outcome);
+}
+
+static bool
 mend_save(struct hv *hv, const struct action *action, struct outcome *outcome)
 {
 	xen_mend_save(hv, action, outcome);
@@ -267,7 +273,7 @@ static const struct {
     {VERB_START, xen_mend_new},		{VERB_RESTORE, xen_mend_new},
     {VERB_REBOOT, xen_mend_new},	{VERB_SAVE, mend_save},
     {VERB_DESTROY, mend_destroy},	{ACTION_REAP, mend_burial},
-    {ACTION_REPLACE, mend_replacement},
+    {ACTION_REPLACE, mend_replacement}, {ACTION_RESTART, mend_restart},
 };
 
 /* The steps above fill outcome with what became of the verb; here it tells of the mending. */

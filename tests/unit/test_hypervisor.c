@@ -610,6 +610,39 @@ sequences(void **state)
 	assert_false(t.fake->domains[domid].there);
 }
 
+/* By supervision: the guest has its time, then it goes in any case. */
+static void
+restarts(void **state)
+{
+	uint64_t id = act(VERB_START, "vm0", 0);
+	uint32_t domid, next;
+
+	(void)state;
+	expect(id, REQUEST_SUCCEEDED, "");
+	domid = t.outcomes[id].domid;
+	atomic_store(&t.fake->guest_ms, 100);
+	for (int i = 0; i < 3; i++) {
+		atomic_store(&t.fake->guest_deaf, i == 1);
+		if (i == 2) /* it cannot hear */
+			expect(act(VERB_PAUSE, "vm0", domid), REQUEST_SUCCEEDED, "");
+		id = act(ACTION_RESTART, "vm0", domid);
+		expect(id, REQUEST_SUCCEEDED, "");
+		next = t.outcomes[id].domid;
+		assert_true(next != domid && t.fake->domains[next].there);
+		assert_false(t.fake->domains[domid].there);
+		domid = next;
+	}
+	t.fake->domains[domid].fact.flags |= DOMAIN_SHUTDOWN;
+	t.fake->domains[domid].fact.reason = REASON_SUSPEND;
+	expect(act(ACTION_RESTART, "vm0", domid), REQUEST_FAILED, "being saved");
+	t.fake->domains[domid].fact.reason = REASON_CRASH;
+	id = act(ACTION_RESTART, "vm0", domid);
+	expect(id, REQUEST_SUCCEEDED, "");
+	domid = t.outcomes[id].domid;
+	expect(act(VERB_DESTROY, "vm0", domid), REQUEST_SUCCEEDED, "");
+	expect(act(ACTION_RESTART, "vm0", 0), REQUEST_SUCCEEDED, "");
+}
+
 static void
 the_dead(void **state)
 {
@@ -958,7 +991,7 @@ main(int argc, char **argv)
 	    TEST(samples), TEST(urgent_news), TEST(hung_states), TEST(hung_figures),
 	    TEST(hung_storage), TEST(failing_states), TEST(watch_comes_back), TEST(action_once),
 	    TEST(refused), TEST(deadline), TEST(helper_dies), TEST(one_a_vm), TEST(cancelled),
-	    TEST(sequences), TEST(the_dead), TEST(burials), TEST(new_engine), TEST(killed_process),
+	    TEST(sequences), TEST(restarts), TEST(the_dead), TEST(burials), TEST(new_engine), TEST(killed_process),
 	    TEST(killed_all), TEST(ended_process), TEST(adopted_deadline), TEST(person),
 	    TEST(reloads), TEST(thousand), cmocka_unit_test(uuid_of_another),
 	};
