@@ -93,6 +93,8 @@ struct queued_effect {
 
 struct engine {
 	struct instant now;
+	void (*observe)(void *arg, const struct engine_call *call);
+	void *observe_arg;
 	const struct config *config;
 	uint64_t journal;
 	uint32_t next_sequence;

@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "engine/engine.h"
 #include "engine/journal.h"
+#include "engine/record.h"
 #include "probe/probe.h"
 
 #define TICK_MS 1000
@@ -26,6 +27,7 @@ static struct {
 	struct engine *engine;
 	struct store *store;
 	struct journal *journal;
+	struct record *record; /* NULL: none is made */
 	struct channel *hypervisor, *agentx;
 	struct prober *prober;
 	struct mib_agent agent;
@@ -349,6 +351,15 @@ self_peer(void *arg, enum role role, int fd)
 
 /* ---- the parent's messages ---- */
 
+/* fd has the text of self.config. */
+static void
+load_config(int fd)
+{
+	if (self.record)
+		record_config(self.record, fd, clock_now());
+	engine_load(self.engine, self.config, clock_now());
+}
+
 static void
 note_refused(const char *error)
 {
@@ -382,7 +393,7 @@ self_reload(void *arg, int fd)
 		return false;
 	}
 	self.config = config;
-	engine_load(self.engine, config, clock_now());
+	load_config(fd);
 	config_free(old);
 	TEXT_SET(self.agent.config_error, "");
 	self.agent.config_time = clock_wall_ms();
@@ -449,10 +460,14 @@ open_store(void)
 {
 	static const struct store_handlers handlers = {store_health};
 	struct store_content content = {0};
+	struct instant now;
 
 	self.store = store_open(self.base, self.config->state_dir, self.config->journal_size,
 				&handlers, NULL, &content);
-	self.engine = engine_new(&content, clock_now());
+	now = clock_now();
+	self.engine = engine_new(&content, now);
+	if (self.record)
+		record_begin(self.record, self.engine, &content, now);
 	self.journal = journal_new(&engine_rows(self.engine)->sets[KIND_EVENT], self.agentx,
 				   self.config->journal_size, &content);
 	journal_open(self.journal, self.store);
@@ -504,6 +519,7 @@ self_stop(void *arg)
 	(void)arg;
 	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
+	record_close(self.record, FLUSH_MS);
 	prober_free(self.prober);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);
@@ -534,11 +550,13 @@ engine_main(const struct options *options)
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
 	self.prober = prober_new(self.base, -1, -1, service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
+	if (options->record)
+		self.record = record_open(options->record, RECORD_SIZE_MAX);
 	TEXT_SET(self.agent.version, VERSION);
 	self.agent.start = clock_mono_ms();
 	self.agent.config_time = clock_wall_ms();
 	open_store();
-	engine_load(self.engine, self.config, clock_now());
+	load_config(PROCESS_CONFIG_FD);
 	refresh_agent();
 	carry_out();
 	arm_timer();
