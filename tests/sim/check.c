@@ -1,0 +1,227 @@
+#include "tests/sim/check_internal.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "store/schema.h"
+#include "tests/sim/mutation.h"
+
+struct check *
+check_new(struct world *world)
+{
+	struct check *check = mem_alloc(sizeof(*check));
+
+	check->next_sequence = 1;
+	check->watched = mem_array(world->vms_count + 1, sizeof(*check->watched));
+	check->watched_count = world->vms_count;
+	for (size_t i = 0; i < world->vms_count; i++)
+		check->watched[i].vm = &world->vms[i];
+	return check;
+}
+
+void
+check_free(struct check *check)
+{
+	free(check->asked);
+	free(check->begun);
+	free(check->notified);
+	free(check->watched);
+	free(check->counted);
+	free(check);
+}
+
+void
+check_fail(struct world *world, const char *rule, const char *format, ...)
+{
+	struct check *check = world->check;
+	va_list args;
+
+	if (check->failed)
+		return;
+	check->failed = true;
+	TEXT_SET(check->rule, rule);
+	va_start(args, format);
+	vsnprintf(check->text, sizeof(check->text), format, args);
+	va_end(args);
+	world_say(world, "BROKEN  %s: %s", rule, check->text);
+}
+
+bool
+check_failed(const struct check *check)
+{
+	return check->failed;
+}
+
+const char *
+check_rule(const struct check *check)
+{
+	return check->rule;
+}
+
+const char *
+check_text(const struct check *check)
+{
+	return check->text;
+}
+
+struct watched *
+watched_of(const struct world *world, const char *name)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->watched_count; i++)
+		if (strcmp(check->watched[i].vm->def.name, name) == 0)
+			return &check->watched[i];
+	return NULL;
+}
+
+static void
+count_action(struct check *check, const struct action *action)
+{
+	for (size_t i = 0; i < check->counted_count; i++)
+		if (check->counted[i].verb == action->verb &&
+		    strcmp(check->counted[i].vm, action->name) == 0) {
+			check->counted[i].count++;
+			return;
+		}
+	check->counted =
+	    mem_resize(check->counted, check->counted_count + 1, sizeof(*check->counted));
+	check->counted[check->counted_count] = (struct counted){.verb = action->verb, .count = 1};
+	TEXT_SET(check->counted[check->counted_count++].vm, action->name);
+}
+
+unsigned
+check_actions(const struct world *world, uint32_t verb, const char *vm)
+{
+	const struct check *check = world->check;
+	unsigned count = 0;
+
+	for (size_t i = 0; i < check->counted_count; i++)
+		if ((verb == VERB_NONE || check->counted[i].verb == verb) &&
+		    strcmp(check->counted[i].vm, vm) == 0)
+			count += check->counted[i].count;
+	return count;
+}
+
+/* Only one at a time: none is sent while another of the VM waits for its helper or has one. */
+static void
+one_action(struct world *world, const struct action *action)
+{
+	const struct entry *entry;
+
+	TAILQ_FOREACH (entry, &world->hypervisor.entries, next)
+		if (entry->action.id != action->id && entry->phase != ENTRY_OVER &&
+		    strcmp(entry->action.name, action->name) == 0)
+			check_fail(world, "one-action", "%s: an action is sent while %016llx runs",
+				   action->name, (unsigned long long)entry->action.id);
+}
+
+bool
+check_effect(struct world *world, struct effect *effect)
+{
+	const struct mutation *mutation = &mutations[world->mutation];
+
+	if (mutation->effect && !mutation->effect(world, effect))
+		return false;
+	if (effect->type == EFFECT_ACTION) {
+		one_action(world, &effect->action);
+		count_action(world->check, &effect->action);
+	}
+	requests_effect(world, effect);
+	events_effect(world, effect);
+	return true;
+}
+
+void
+check_durable(struct world *world, int table, const void *row)
+{
+	requests_durable(world, table, row);
+	if (table == TABLE_EVENT)
+		events_durable(world, row);
+}
+
+void
+check_told(struct world *world, const struct message *message)
+{
+	rows_told(world, message);
+}
+
+void
+check_born(struct world *world, const struct store_content *content)
+{
+	events_born(world, content);
+}
+
+void
+check_loaded(struct world *world)
+{
+	(void)world;
+}
+
+void
+check_died(struct world *world)
+{
+	world->check->states_told = world->check->figures_ok = false;
+}
+
+void
+check_step(struct world *world)
+{
+	rows_sampled(world);
+}
+
+void
+check_probed(struct world *world, const struct config_service *service, struct probe_report *report)
+{
+	const struct mutation *mutation = &mutations[world->mutation];
+
+	(void)service;
+	if (mutation->probed)
+		mutation->probed(world, report);
+}
+
+void
+check_outcome(struct world *world, const struct action *action, const struct outcome *outcome)
+{
+	(void)world, (void)action, (void)outcome;
+}
+
+void
+check_row(struct world *world, int kind, const void *old, const void *row)
+{
+	(void)world, (void)kind, (void)old, (void)row;
+}
+
+void
+check_domain(struct world *world, const struct domain *d, enum model_change change)
+{
+	(void)world, (void)d, (void)change;
+}
+
+void
+check_person(struct world *world, struct vm_truth *vm, enum verb verb)
+{
+	(void)world, (void)vm, (void)verb;
+}
+
+void
+check_healed(struct world *world)
+{
+	(void)world;
+}
+
+int64_t
+check_bound_ms(const struct world *world)
+{
+	const struct config *config = world->daemon.config;
+
+	return config ? 600000 : 600000;
+}
+
+void
+check_rest(struct world *world)
+{
+	requests_rest(world);
+}
