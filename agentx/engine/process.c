@@ -35,6 +35,7 @@ static struct {
 	bool rows_whole; /* agentx has all rows of this engine */
 	bool restarts_known;
 	struct restarts restarts;
+	int64_t ticked_ms;
 	int64_t sample_begin_ms[SAMPLE_FIGURES + 1]; /* not all passed on to agentx yet; 0: none */
 } self;
 
@@ -192,6 +193,21 @@ refresh_agent(void)
 	rowset_put(&engine_rows(self.engine)->sets[KIND_AGENT], row);
 }
 
+/* A call may have brought the engine's deadline nearer; none puts the next tick off. */
+static void
+arm_timer(void)
+{
+	int64_t due_ms = engine_deadline(self.engine), wait_ms;
+	struct timeval wait;
+
+	if (due_ms > self.ticked_ms + TICK_MS)
+		due_ms = self.ticked_ms + TICK_MS;
+	wait_ms = due_ms - clock_mono_ms();
+	wait_ms = wait_ms < 10 ? 10 : wait_ms;
+	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
+	evtimer_add(self.timer, &wait);
+}
+
 /* What follows each call into the engine. */
 static void
 carry_out(void)
@@ -213,6 +229,7 @@ carry_out(void)
 		return;
 	}
 	channel_offer(self.agentx);
+	arm_timer();
 }
 
 /* ---- peers ---- */
@@ -487,23 +504,12 @@ open_store(void)
 /* ---- loop ---- */
 
 static void
-arm_timer(void)
-{
-	int64_t wait_ms = engine_deadline(self.engine) - clock_mono_ms();
-	struct timeval wait;
-
-	wait_ms = wait_ms < 10 ? 10 : wait_ms > TICK_MS ? TICK_MS : wait_ms;
-	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
-	evtimer_add(self.timer, &wait);
-}
-
-static void
 tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what, (void)arg;
+	self.ticked_ms = clock_mono_ms();
 	engine_tick(self.engine, clock_now());
 	carry_out();
-	arm_timer();
 }
 
 static void
@@ -553,12 +559,11 @@ engine_main(const struct options *options)
 	if (options->record)
 		self.record = record_open(options->record, RECORD_SIZE_MAX);
 	TEXT_SET(self.agent.version, VERSION);
-	self.agent.start = clock_mono_ms();
+	self.agent.start = self.ticked_ms = clock_mono_ms();
 	self.agent.config_time = clock_wall_ms();
 	open_store();
 	load_config(PROCESS_CONFIG_FD);
 	refresh_agent();
 	carry_out();
-	arm_timer();
 	return process_run();
 }
