@@ -213,6 +213,7 @@ wake(void *arg)
 	struct world *world = arg;
 
 	world->steps++;
+	world->daemon.ticked_ms = world_instant(world).mono_ms;
 	engine_tick(world->daemon.engine, world_instant(world));
 	daemon_carry_out(world);
 }
@@ -220,9 +221,12 @@ wake(void *arg)
 static void
 arm(struct world *world)
 {
-	int64_t ms = engine_deadline(world->daemon.engine) - world_instant(world).mono_ms;
+	int64_t now_ms = world_instant(world).mono_ms;
+	int64_t due_ms = engine_deadline(world->daemon.engine), ms;
 
-	ms = ms < TICK_LEAST_MS ? TICK_LEAST_MS : ms > TICK_MS ? TICK_MS : ms;
+	if (due_ms > world->daemon.ticked_ms + TICK_MS)
+		due_ms = world->daemon.ticked_ms + TICK_MS;
+	ms = due_ms - now_ms < TICK_LEAST_MS ? TICK_LEAST_MS : due_ms - now_ms;
 	world_after(world, &world->daemon.wake, ms, wake, world);
 }
 
@@ -354,6 +358,7 @@ daemon_start(struct world *world)
 	if (daemon->lives)
 		return;
 	daemon->lives = true;
+	daemon->ticked_ms = world_instant(world).mono_ms;
 	daemon->config = sim_config(world->text, error, sizeof(error));
 	sim_store_read(world->store, &content);
 	daemon->engine = engine_new(&content, world_instant(world));

@@ -120,6 +120,7 @@ struct daemon {
 	struct engine *engine;
 	struct journal *journal;
 	struct record *record;
+	int64_t ticked_ms; /* on the host's clock */
 	struct timer wake, birth, reload;
 	bool rows_whole;
 	uint64_t lives_count;
