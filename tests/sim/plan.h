@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/sim/dice.h"
 #include "tests/sim/scenario.h"
 
 #define PLAN_VMS 12
@@ -57,6 +58,7 @@ struct plan {
 };
 
 void plan_make(struct plan *plan, uint64_t seed);
+void plan_make_ops(struct plan *plan, struct dice *dice); /* a part of that */
 void plan_dispose(struct plan *plan);
 
 /* What is kept of it, as a scenario. */
