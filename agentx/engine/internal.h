@@ -160,6 +160,7 @@ void vm_touch(struct engine *engine, struct vm *vm);
 void vm_touch_all(struct engine *engine);
 void vm_settle_touched(struct engine *engine);
 void vm_load(struct engine *engine);	     /* the configuration changed */
+void vm_take_uuids(struct engine *engine);   /* after the first look */
 void vm_housekeeping(struct engine *engine); /* forgets who is gone for long */
 
 /* vm.c: what state a VM is in, and what follows */

@@ -301,6 +301,17 @@ vm_allot_uuid(const struct engine *engine, uint8_t uuid[UUID_SIZE])
 	while (vm_find_uuid(engine, uuid));
 }
 
+/* One without a domain is known from now on by the UUID that its file says. Whether it has a
+ * domain, and under which UUID, is known after a look only. */
+static void
+vm_take_uuid(struct engine *engine, struct vm *vm, const struct config_vm *config)
+{
+	if (vm->domain || uuid_is_zero(config->uuid) || uuid_equal(vm->kept.uuid, config->uuid))
+		return;
+	vm_set_uuid(engine, vm, config->uuid);
+	vm_touch(engine, vm);
+}
+
 /* The VM of a section that has none by its UUID: by the name it had. */
 static struct vm *
 vm_of_config(struct engine *engine, const struct config_vm *config)
@@ -313,12 +324,19 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 		if (uuid_is_zero(uuid))
 			vm_allot_uuid(engine, uuid);
 		vm = vm_new(engine, uuid, config->provider.name);
-	} else if (!uuid_is_zero(config->uuid) && !uuid_equal(vm->kept.uuid, config->uuid) &&
-		   !vm->domain) {
-		vm_set_uuid(engine, vm, config->uuid);
+	} else if (engine->looked) {
+		vm_take_uuid(engine, vm, config);
 	}
 	vm->config = config;
 	return vm;
+}
+
+void
+vm_take_uuids(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->order_count; i++)
+		if (engine->order[i]->config)
+			vm_take_uuid(engine, engine->order[i], engine->order[i]->config);
 }
 
 static void
