@@ -29,6 +29,9 @@ check_free(struct check *check)
 	free(check->notified);
 	free(check->watched);
 	free(check->counted);
+	free(check->events);
+	free(check->many);
+	free(check->pairs);
 	free(check);
 }
 
@@ -105,6 +108,26 @@ check_actions(const struct world *world, uint32_t verb, const char *vm)
 	return count;
 }
 
+static void
+count_event(struct check *check, const struct mib_event *event)
+{
+	check->events = mem_resize(check->events, check->events_count + 1, sizeof(*check->events));
+	check->events[check->events_count].type = (enum event_type)event->type;
+	TEXT_SET(check->events[check->events_count++].vm, event->vm_name);
+}
+
+unsigned
+check_events(const struct world *world, enum event_type type, const char *vm)
+{
+	const struct check *check = world->check;
+	unsigned count = 0;
+
+	for (size_t i = 0; i < check->events_count; i++)
+		count += check->events[i].type == type &&
+			 (*vm == '\0' || strcmp(check->events[i].vm, vm) == 0);
+	return count;
+}
+
 /* Only one at a time: none is sent while another of the VM waits for its helper or has one. */
 static void
 one_action(struct world *world, const struct action *action)
@@ -128,6 +151,11 @@ check_effect(struct world *world, struct effect *effect)
 	if (effect->type == EFFECT_ACTION) {
 		one_action(world, &effect->action);
 		count_action(world->check, &effect->action);
+		supervision_action(world, &effect->action);
+	} else if (effect->type == EFFECT_EVENT) {
+		count_event(world->check, &effect->event);
+		if (effect->event.type == EVENT_REQUEST_FINISHED)
+			supervision_ended(world, &effect->event);
 	}
 	requests_effect(world, effect);
 	events_effect(world, effect);
@@ -138,8 +166,10 @@ void
 check_durable(struct world *world, int table, const void *row)
 {
 	requests_durable(world, table, row);
-	if (table == TABLE_EVENT)
+	if (table == TABLE_EVENT) {
 		events_durable(world, row);
+		pairs_durable(world, row);
+	}
 }
 
 void
@@ -157,7 +187,9 @@ check_born(struct world *world, const struct store_content *content)
 void
 check_loaded(struct world *world)
 {
-	(void)world;
+	if (world->check->config != world->text)
+		pairs_forget(world);
+	world->check->config = world->text;
 }
 
 void
@@ -195,21 +227,22 @@ check_row(struct world *world, int kind, const void *old, const void *row)
 }
 
 void
-check_domain(struct world *world, const struct domain *d, enum model_change change)
-{
-	(void)world, (void)d, (void)change;
-}
-
-void
-check_person(struct world *world, struct vm_truth *vm, enum verb verb)
-{
-	(void)world, (void)vm, (void)verb;
-}
-
-void
 check_healed(struct world *world)
 {
-	(void)world;
+	world->check->healed = true;
+}
+
+/* What persons wanted before is over; what is configured counts. */
+void
+check_booted(struct world *world)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->watched_count; i++) {
+		check->watched[i].person = PERSON_NONE;
+		check->watched[i].acted_on = false;
+		check->watched[i].off_ms = world_now(world);
+	}
 }
 
 int64_t

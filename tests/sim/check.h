@@ -48,9 +48,12 @@ void check_row(struct world *world, int kind, const void *old, const void *row);
 void check_domain(struct world *world, const struct domain *d, enum model_change change);
 void check_person(struct world *world, struct vm_truth *vm, enum verb verb);
 void check_healed(struct world *world);
+void check_booted(struct world *world);
 
 /* How many actions of that kind went out. */
 unsigned check_actions(const struct world *world, uint32_t verb, const char *vm);
+/* How many events of that type were made, of that VM; "": of any or none. */
+unsigned check_events(const struct world *world, enum event_type type, const char *vm);
 
 /* How long it may take until all is at rest, once nothing happens any more; and that it is. */
 int64_t check_bound_ms(const struct world *world);

@@ -14,13 +14,36 @@ struct asked {
 	unsigned ends; /* requestFinished events on disk */
 	int state;     /* of the row on disk, the last */
 	uint64_t number;
-	bool removed; /* by a manager */
+	uint32_t number_asked; /* MiB, seconds, ... */
+	bool removed;	       /* by a manager */
 };
+
+/* What a person wants of a VM, by hand or by a manager. */
+enum person { PERSON_NONE, PERSON_RUN, PERSON_PAUSED, PERSON_OFF };
+
+#define RESTARTS_MAX 16
 
 /* Of one VM of the world. */
 struct watched {
 	struct vm_truth *vm;
-	uint64_t action; /* that the engine sent, and that has not ended for it */
+	enum person person;
+	int64_t person_ms;	  /* since when */
+	int64_t off_ms;		  /* when it was seen without a living domain last */
+	int64_t paused_ms;	  /* when it was last seen paused */
+	int64_t maintenance_ms;	  /* since when a request of maintenance has succeeded; 0: none */
+	int64_t maintenance_wall; /* it ends by itself; INT64_MAX: never */
+	int64_t
+	    restarts_ms[RESTARTS_MAX]; /* by supervision, since a person last wanted something */
+	size_t restarts_count;
+	bool acted_on; /* an action is on its way that takes its services away */
+};
+
+/* A request on many VMs that is not over. */
+struct many {
+	char id[REQUEST_ID_SIZE];
+	uint32_t verb;
+	char whom[VM_NAME_SIZE];
+	int64_t accepted_ms;
 };
 
 struct counted {
@@ -61,6 +84,19 @@ struct check {
 
 	struct counted *counted;
 	size_t counted_count;
+	struct {
+		enum event_type type;
+		char vm[VM_NAME_SIZE];
+	} * events;
+	size_t events_count;
+
+	/* supervision */
+	struct many *many;
+	size_t many_count;
+	struct pair *pairs;
+	size_t pairs_count;
+	bool healed;
+	const char *config; /* the text that the engine loaded last */
 };
 
 void requests_effect(struct world *world, const struct effect *effect);
@@ -73,6 +109,19 @@ void events_born(struct world *world, const struct store_content *content);
 
 void rows_sampled(struct world *world);
 void rows_told(struct world *world, const struct message *message);
+
+void supervision_action(struct world *world, const struct action *action);
+void supervision_accepted(struct world *world, const struct asked *asked, uint32_t number);
+void supervision_ended(struct world *world, const struct mib_event *event);
+
+/* Whether it is one of those that a request on many is about. */
+bool many_has(const struct world *world, const struct many *many, const char *vm);
+const struct config_vm *check_vm(const struct world *world, const char *vm); /* or NULL */
+
+void pairs_durable(struct world *world, const struct mib_event *event);
+void pairs_forget(struct world *world);
+
+void rest_look(struct world *world);
 
 struct watched *watched_of(const struct world *world, const char *name);
 

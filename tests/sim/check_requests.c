@@ -54,8 +54,10 @@ check_accepted(struct world *world, const struct hold *hold, uint32_t token)
 		check_fail(world, "durable", "%s was acknowledged before it was on disk", id);
 	asked->accepted = true;
 	asked->verb = hold->verb;
+	asked->number_asked = hold->number;
 	asked->accepted_ms = world_now(world);
 	TEXT_SET(asked->vm, hold->vm_text);
+	supervision_accepted(world, asked, hold->number);
 }
 
 static void

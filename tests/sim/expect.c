@@ -23,7 +23,7 @@ row_by_name(const struct world *world, int kind, size_t name_offset, const char 
 	return NULL;
 }
 
-/* vm NAME state|desired WORD */
+/* vm NAME state|desired|health|monitor WORD */
 static bool
 tell_vm(struct world *world, char *const *words, int count, char *is, size_t size)
 {
@@ -35,6 +35,7 @@ tell_vm(struct world *world, char *const *words, int count, char *is, size_t siz
 	    {"state", offsetof(struct mib_vm, state), vm_state_names},
 	    {"desired", offsetof(struct mib_vm, desired), vm_desired_names},
 	    {"health", offsetof(struct mib_vm, health), vm_health_names},
+	    {"monitor", offsetof(struct mib_vm, monitor), monitor_state_names},
 	};
 	const char *row = row_by_name(world, KIND_VM, offsetof(struct mib_vm, name), words[0]);
 	int32_t value;
@@ -49,6 +50,34 @@ tell_vm(struct world *world, char *const *words, int count, char *is, size_t siz
 		return true;
 	}
 	return false;
+}
+
+/* service PROVIDER NAME STATE */
+static bool
+tell_service(struct world *world, char *const *words, int count, char *is, size_t size)
+{
+	const struct rowset *set = &world->agentx.rows.sets[KIND_SERVICE];
+
+	for (size_t i = 0; count == 3 && world->agentx.lives && i < set->count; i++) {
+		const struct mib_service *row = rowset_at(set, i);
+
+		if (strcmp(row->provider, words[0]) == 0 && strcmp(row->name, words[1]) == 0)
+			snprintf(is, size, "%s", name_of(service_state_names, row->state));
+	}
+	return count == 3;
+}
+
+/* events TYPE VM|- NUMBER: so many of them were made */
+static bool
+tell_events(struct world *world, char *const *words, int count, char *is, size_t size)
+{
+	int type = name_value(event_type_names, words[0]);
+
+	if (count != 3 || type < 0)
+		return false;
+	snprintf(is, size, "%u",
+		 check_events(world, (enum event_type)type, strcmp(words[1], "-") ? words[1] : ""));
+	return true;
 }
 
 /* request ID STATE */
@@ -97,10 +126,8 @@ static const struct {
 	int least;
 	tell *tell;
 } forms[] = {
-    {"vm", 3, tell_vm},
-    {"request", 2, tell_request},
-    {"domain", 2, tell_domain},
-    {"actions", 3, tell_actions},
+    {"vm", 3, tell_vm},		  {"request", 2, tell_request}, {"domain", 2, tell_domain},
+    {"actions", 3, tell_actions}, {"service", 3, tell_service}, {"events", 3, tell_events},
 };
 
 bool

@@ -62,6 +62,8 @@ op_service(struct op_call *call)
 	int fault = name_value(faults, call->words[3]);
 	bool lasting = call->count > 4 && strcmp(call->words[4], "lasting") == 0;
 
+	if (!truth && op_vm(call, 1))
+		return true; /* no configuration says what it offers */
 	if (!truth || fault < 0)
 		return false;
 	world_fault(call->world, truth, (enum service_fault)fault, lasting);

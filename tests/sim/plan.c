@@ -170,9 +170,12 @@ static void
 make_standby(struct plan *plan, struct dice *dice)
 {
 	struct plan_vm *standby = &plan->vms[plan->vms_count - 1];
-	int primary = dice_pick(dice, 0, plan->vms_count - 2);
+	int primary;
 
-	if (plan->vms_count < 3 || !dice_once_in(dice, 3) || plan->vms[primary].services_count == 0)
+	if (plan->vms_count < 3 || !dice_once_in(dice, 3))
+		return;
+	primary = dice_pick(dice, 0, plan->vms_count - 2);
+	if (plan->vms[primary].services_count == 0)
 		return;
 	standby->needs_count = 0;
 	memcpy(standby->services, plan->vms[primary].services, sizeof(standby->services));

@@ -22,6 +22,11 @@ static const struct shown {
 } shown[] = {
     SHOWN(KIND_VM, mib_vm, state, AS_NAME, vm_state_names),
     SHOWN(KIND_VM, mib_vm, desired, AS_NAME, vm_desired_names),
+    SHOWN(KIND_VM, mib_vm, monitor, AS_NAME, monitor_state_names),
+    SHOWN(KIND_SERVICE, mib_service, state, AS_NAME, service_state_names),
+    SHOWN(KIND_PLAN, mib_plan, goal, AS_NAME, plan_goal_names),
+    SHOWN(KIND_PLAN, mib_plan, waits_for, AS_TEXT, NULL),
+    SHOWN(KIND_PLAN, mib_plan, reason, AS_TEXT, NULL),
     SHOWN(KIND_REQUEST, mib_request, state, AS_NAME, request_state_names),
     SHOWN(KIND_REQUEST, mib_request, error, AS_TEXT, NULL),
 };
@@ -90,11 +95,27 @@ say_set(struct world *world, const struct hold *hold, const char *answer)
 
 /* ---- rows ---- */
 
-static void
-name_row(int kind, const void *row, char *name, size_t size)
+static const char *
+vm_name(const struct world *world, uint32_t index)
 {
+	struct mib_vm key = {.index = index};
+	const struct mib_vm *row = rowset_find(&world->agentx.rows.sets[KIND_VM], &key);
+
+	return row ? row->name : "?";
+}
+
+static void
+name_row(const struct world *world, int kind, const void *row, char *name, size_t size)
+{
+	const struct mib_service *service = row;
+
 	if (kind == KIND_VM)
 		snprintf(name, size, "vm      %s", ((const struct mib_vm *)row)->name);
+	else if (kind == KIND_SERVICE)
+		snprintf(name, size, "service %s:%s", service->provider, service->name);
+	else if (kind == KIND_PLAN)
+		snprintf(name, size, "plan    %s",
+			 vm_name(world, ((const struct mib_plan *)row)->vm));
 	else
 		snprintf(name, size, "request %s", ((const struct mib_request *)row)->id);
 }
@@ -137,6 +158,6 @@ say_row(struct world *world, int kind, const void *old, const void *row)
 	}
 	if (*line == '\0')
 		return;
-	name_row(kind, row, name, sizeof(name));
+	name_row(world, kind, row, name, sizeof(name));
 	world_say(world, "%s%s", name, line);
 }

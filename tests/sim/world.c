@@ -143,6 +143,8 @@ world_truth(const struct world *world, const char *provider, const char *service
 	return NULL;
 }
 
+static void refresh_truths(struct world *world, const struct vm_truth *vm);
+
 static void
 give_fault(const struct truth *truth, enum service_fault fault)
 {
@@ -158,13 +160,13 @@ world_fault(struct world *world, struct truth *truth, enum service_fault fault, 
 	static const enum port_state external[] = {
 	    [FAULT_NONE] = PORT_SERVING, [FAULT_STOP] = PORT_CLOSED, [FAULT_HANG] = PORT_SILENT};
 
-	(void)world;
 	if (lasting)
 		truth->lasting = fault;
 	if (truth->vm)
 		give_fault(truth, fault);
 	else
 		truth->external = external[fault];
+	refresh_truths(world, truth->vm);
 }
 
 enum port_state
@@ -208,6 +210,47 @@ world_probe(const struct world *world, const struct config_service *service)
 			best = state;
 	}
 	return best == PORT_SERVING ? PROBE_UP : best == PORT_CLOSED ? PROBE_DOWN : PROBE_SILENT;
+}
+
+bool
+world_served_lately(const struct world *world, const struct config_service *service, int64_t ms)
+{
+	for (size_t i = 0; i < world->truths_count; i++) {
+		const struct truth *truth = &world->truths[i];
+
+		if (is_of(truth, service) &&
+		    (truth->serves || world_now(world) - truth->since_ms <= ms))
+			return true;
+	}
+	return false;
+}
+
+bool
+world_served_long(const struct world *world, const struct config_service *service, int64_t ms)
+{
+	for (size_t i = 0; i < world->truths_count; i++) {
+		const struct truth *truth = &world->truths[i];
+
+		if (is_of(truth, service) && truth->serves &&
+		    world_now(world) - truth->since_ms > ms)
+			return true;
+	}
+	return false;
+}
+
+/* Of a VM; NULL: of external ones. */
+static void
+refresh_truths(struct world *world, const struct vm_truth *vm)
+{
+	for (size_t i = 0; i < world->truths_count; i++) {
+		struct truth *truth = &world->truths[i];
+		bool serves = truth->vm == vm && world_serves(truth) == PORT_SERVING;
+
+		if (truth->vm != vm || serves == truth->serves)
+			continue;
+		truth->serves = serves;
+		truth->since_ms = world_now(world);
+	}
 }
 
 static void
@@ -374,6 +417,7 @@ domain_changed(void *arg, struct domain *d, enum model_change change)
 		    (change == CHANGE_GONE || strcmp(vm->def.name, d->def.name) != 0)) {
 			vm->domain = NULL; /* or it was set aside */
 			vm->changed_ms = world_now(world);
+			refresh_truths(world, vm);
 		}
 	}
 	vm = world_vm(world, d->def.name);
@@ -381,8 +425,10 @@ domain_changed(void *arg, struct domain *d, enum model_change change)
 		vm->domain = d;
 		take_lasting(world, vm);
 	}
-	if (vm)
+	if (vm) {
 		vm->changed_ms = world_now(world);
+		refresh_truths(world, vm);
+	}
 	say_change(world, d, change);
 	/* The watch does not speak of a pause, nor of what is inside. */
 	if (change != CHANGE_STATE && change != CHANGE_GUEST)
@@ -409,6 +455,7 @@ world_reboot(struct world *world)
 	}
 	world->booted_ms = world_now(world) + 500;
 	m->next_domid = 1;
+	check_booted(world);
 	world_say(world, "xen     the host boots");
 }
 
@@ -439,6 +486,7 @@ world_new(const struct scenario *scenario, FILE *log, FILE *detail)
 	STAILQ_INIT(&world->agentx.letters);
 	TAILQ_INIT(&world->prober.list);
 	learn(world);
+	refresh_truths(world, NULL);
 	world->check = check_new(world);
 	ops_arm(world);
 	if (!scenario->agent_off)

@@ -54,6 +54,8 @@ struct truth {
 	unsigned place;		    /* in the VM's vmdef */
 	enum service_fault lasting; /* each new domain has it from the start */
 	enum port_state external;
+	bool serves;	  /* it answers, as far as the guest goes */
+	int64_t since_ms; /* since then */
 };
 
 /* A VM that can be, whether or not it runs or is configured. */
@@ -226,6 +228,10 @@ struct vm_truth *world_vm_of_domain(const struct world *world, uint32_t domid);
 struct truth *world_truth(const struct world *world, const char *provider, const char *service);
 enum port_state world_serves(const struct truth *truth);
 void world_fault(struct world *world, struct truth *truth, enum service_fault fault, bool lasting);
+/* Whether it answered at some moment within the last ms; all of them long. */
+bool world_served_lately(const struct world *world, const struct config_service *service,
+			 int64_t ms);
+bool world_served_long(const struct world *world, const struct config_service *service, int64_t ms);
 /* By what a probe says of itself. */
 enum probe_outcome world_probe(const struct world *world, const struct config_service *service);
 /* The host goes down and comes up again. */
