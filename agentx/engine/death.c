@@ -51,6 +51,13 @@ death_delay_ms(const struct engine *engine, struct vm *vm)
 	return delay_ms < REPLACE_DELAY_MAX_MS ? delay_ms : REPLACE_DELAY_MAX_MS;
 }
 
+static bool
+death_is_crash(const struct vm *vm)
+{
+	return vm->domain->state.reason == REASON_CRASH ||
+	       vm->domain->state.reason == REASON_WATCHDOG;
+}
+
 /* True: now. A VM that dies again and again soon after its start waits ever longer. */
 static bool
 death_is_due(const struct engine *engine, struct vm *vm, bool starts_again)
@@ -58,6 +65,8 @@ death_is_due(const struct engine *engine, struct vm *vm, bool starts_again)
 	if (vm->bury_at_ms == 0) {
 		int64_t delay_ms = starts_again ? death_delay_ms(engine, vm) : 0;
 
+		if (starts_again && death_is_crash(vm) && policy_replace_wait_ms(vm) > delay_ms)
+			delay_ms = policy_replace_wait_ms(vm);
 		vm->bury_at_ms = engine->now.mono_ms + delay_ms;
 		if (delay_ms > 0)
 			log_warn(
@@ -67,11 +76,24 @@ death_is_due(const struct engine *engine, struct vm *vm, bool starts_again)
 	return vm->bury_at_ms <= engine->now.mono_ms;
 }
 
+/* Supervision has a say in whether one that crashed is started at once, and one that is to be off
+ * is not started again. */
+static bool
+death_may_replace(struct engine *engine, struct vm *vm)
+{
+	return !vm->stopping && (!death_is_crash(vm) || policy_may_replace(engine, vm));
+}
+
 static void
 death_bury(struct engine *engine, struct vm *vm, uint32_t verb, enum on_action policy)
 {
+	if (verb == ACTION_REPLACE && !death_may_replace(engine, vm))
+		verb = ACTION_REAP;
 	if (!death_is_due(engine, vm, verb == ACTION_REPLACE))
 		return;
+	if (verb == ACTION_REPLACE && death_is_crash(vm) && vm_is_watched(vm) &&
+	    !vm_in_maintenance(vm))
+		care_tell_restart(engine, vm, "it crashed");
 	vm->bury_at_ms = 0;
 	vm->reaped = true;
 	vm->died = vm->buried = vm->domain->state.reason;
@@ -119,11 +141,16 @@ death_settle(struct engine *engine, struct vm *vm)
 	}
 }
 
+/* What was cut off is made up for; what was refused is not. Where supervision watches the VM it
+ * finds by itself that it is down. */
 void
-death_failed(struct engine *engine, struct vm *vm, bool cut_off)
+death_outcome(struct engine *engine, struct vm *vm, enum request_state state)
 {
+	vm->owed = false;
+	if (state == REQUEST_SUCCEEDED)
+		return;
 	vm->reaped = false;
-	vm->owed = cut_off && vm->verb == ACTION_REPLACE;
+	vm->owed = state == REQUEST_UNDECIDED && vm->verb == ACTION_REPLACE && !vm_is_watched(vm);
 	vm->bury_at_ms = engine->now.mono_ms + RETRY_MS;
 }
 

@@ -9,6 +9,47 @@
 #define AWAIT_MS 5000		     /* for a domain that an action made to be listed */
 #define INTERNAL (UINT64_C(1) << 63) /* ids of actions that no manager asked for */
 
+/* Verbs that make a VM's domain end. */
+static bool
+ends_domain(uint32_t verb)
+{
+	static const uint32_t ends[] = {VERB_SHUTDOWN, VERB_REBOOT,    VERB_DESTROY,  VERB_SAVE,
+					ACTION_REAP,   ACTION_REPLACE, ACTION_RESTART};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (ends[i] == verb)
+			return true;
+	return false;
+}
+
+/* The same, but for those that deal with one that has ended. */
+static void
+note_end(struct engine *engine, struct vm *vm)
+{
+	if (!ends_domain(vm->verb) || vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
+		return;
+	vm->acted_domid = vm->action_domid;
+	vm->acted_ms = engine->now.mono_ms;
+}
+
+bool
+request_is_internal(uint64_t id)
+{
+	return id & INTERNAL;
+}
+
+/* What its helper may take. */
+static uint32_t
+deadline_ms(const struct engine *engine, const struct vm *vm, uint32_t verb)
+{
+	uint32_t shutdown_ms = vm && vm->config && vm->config->policy.shutdown_ms
+				   ? vm->config->policy.shutdown_ms
+				   : engine->config->shutdown_ms;
+	bool waits = verb == VERB_SHUTDOWN || verb == VERB_REBOOT || verb == ACTION_RESTART;
+
+	return engine->config->action_ms + (waits ? shutdown_ms : 0);
+}
+
 static void
 request_send(struct engine *engine, const struct request *request)
 {
@@ -22,9 +63,7 @@ request_send(struct engine *engine, const struct request *request)
 	memcpy(action->uuid, request->kept.uuid, UUID_SIZE);
 	TEXT_SET(action->name, request->vm ? request->vm->kept.name : request->kept.row.vm);
 	action->number = request->kept.row.number;
-	action->deadline_ms = engine->config->action_ms;
-	if (verb == VERB_SHUTDOWN || verb == VERB_REBOOT)
-		action->deadline_ms += engine->config->shutdown_ms;
+	action->deadline_ms = deadline_ms(engine, request->vm, verb);
 }
 
 /* The next one of a VM that has none under way. Waits while the hypervisor does not answer. */
@@ -39,7 +78,7 @@ request_dispatch(struct engine *engine, struct vm *vm)
 	TAILQ_FOREACH (request, &vm->requests, of_vm)
 		if (request->kept.row.state == REQUEST_QUEUED)
 			break;
-	if (!request)
+	if (!request || policy_holds_back(vm, (uint32_t)request->kept.row.verb))
 		return;
 	request->sent = true;
 	vm->owed = false; /* what is asked for now goes before */
@@ -48,15 +87,32 @@ request_dispatch(struct engine *engine, struct vm *vm)
 	vm->action = request->kept.number;
 	vm->verb = (uint32_t)request->kept.row.verb;
 	vm->action_domid = request->kept.domid;
+	note_end(engine, vm);
 	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
 	request_send(engine, request);
+}
+
+static const char *
+action_name(uint32_t verb)
+{
+	return verb == ACTION_REAP	? "clear away its dead domain"
+	       : verb == ACTION_REPLACE ? "start again after its death"
+	       : verb == ACTION_RESTART ? "restart"
+					: name_of(verb_names, (int)verb);
+}
+
+static void
+request_send_own(struct engine *engine, const struct vm *vm)
+{
+	engine_effect(engine, EFFECT_ACTION)->action = vm->own;
 }
 
 void
 request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t number)
 {
-	struct action *action = &engine_effect(engine, EFFECT_ACTION)->action;
+	struct action *action = &vm->own;
 
+	memset(action, 0, sizeof(*action));
 	/* Unlike any of an engine before us on this boot: record files outlive the engine. */
 	action->id =
 	    INTERNAL | (uint64_t)engine->now.mono_ms << 16 | (engine->internal_actions++ & 0xffff);
@@ -66,31 +122,37 @@ request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t n
 	memcpy(action->uuid, vm->kept.uuid, UUID_SIZE);
 	TEXT_SET(action->name, vm->kept.name);
 	action->number = number;
-	action->deadline_ms = engine->config->action_ms;
+	action->deadline_ms = deadline_ms(engine, vm, verb);
 	vm->action = action->id;
 	vm->verb = verb;
 	vm->action_domid = action->domid;
-	log_info("VM %s: %s after its domain %u ended", vm->kept.name,
-		 verb == ACTION_REPLACE ? "started again" : "cleared away", action->domid);
+	note_end(engine, vm);
+	request_send_own(engine, vm);
+	log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
 }
 
+/* Under the same ids: one that was begun is not begun again. Of one that an engine before us began
+ * only the hypervisor process that is no more knew: what still has to be done is found anew. */
 void
 request_resend(struct engine *engine)
 {
 	struct request *request;
-	struct vm *vm;
 
-	/* An action of our own may never have been begun; what still has to be done is found anew.
-	 */
-	TAILQ_FOREACH (vm, &engine->vms, next)
-		if (vm->action & INTERNAL) {
-			vm->action = 0;
-			vm->verb = VERB_NONE;
-			vm->action_domid = 0;
-			vm->reaped = false;
-			vm_touch(engine, vm);
+	for (size_t i = 0; i < engine->order_count; i++) {
+		struct vm *vm = engine->order[i];
+
+		if (!request_is_internal(vm->action))
+			continue;
+		if (vm->own.id == vm->action) {
+			request_send_own(engine, vm);
+			continue;
 		}
-
+		vm->action = 0;
+		vm->verb = VERB_NONE;
+		vm->action_domid = 0;
+		vm->reaped = false;
+		vm_touch(engine, vm);
+	}
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->sent && request_is_open(request))
 			request_send(engine, request);
@@ -107,6 +169,7 @@ request_internal_vm(struct engine *engine, const struct outcome *outcome)
 		vm->action = outcome->id;
 		vm->verb = outcome->verb;
 		vm->action_domid = outcome->action_domid;
+		note_end(engine, vm);
 		vm_touch(engine, vm);
 	}
 	if (vm && vm->action == outcome->id)
@@ -148,14 +211,10 @@ request_forget(struct engine *engine, uint64_t id, uint64_t journal)
 static void
 request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
-	static const uint32_t ends[] = {VERB_SHUTDOWN, VERB_REBOOT, VERB_DESTROY,
-					VERB_SAVE,     ACTION_REAP, ACTION_REPLACE};
-
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
-		if (ends[i] == vm->verb) {
-			vm->ended_domid = vm->action_domid;
-			vm->ended_verb = vm->verb;
-		}
+	if (ends_domain(vm->verb)) {
+		vm->ended_domid = vm->action_domid;
+		vm->ended_verb = vm->verb;
+	}
 	if (outcome->domid == 0)
 		return;
 	if (!vm->domain || vm->domain->domid != outcome->domid)
@@ -167,13 +226,22 @@ request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outc
 static void
 request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
+	bool ours = request_is_internal(vm->action);
+
+	note_end(engine, vm);
+	vm->made_domid = outcome->domid;
+	vm->made_by_us = ours;
 	if (outcome->state == REQUEST_SUCCEEDED) {
 		request_foresee(engine, vm, outcome);
 		vm->done_verb = vm->verb;
+		vm->done_by_us = ours;
 		vm->done_ms = engine->now.mono_ms;
+		vm->done_domid = vm->action_domid;
+		vm->done_read_us = vm->domain ? vm->domain->state.read_mono_us : 0;
 	}
 	vm->failed_verb = outcome->state == REQUEST_SUCCEEDED ? 0 : vm->verb;
 	vm->failed_state = outcome->state;
+	vm->failed_by_us = ours;
 	vm->action = 0;
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;
@@ -189,16 +257,17 @@ request_internal_outcome(struct engine *engine, const struct outcome *outcome)
 	request_forget(engine, outcome->id, outcome->journal);
 	if (!vm)
 		return;
-	if (outcome->state != REQUEST_SUCCEEDED) {
-		log_error("VM %s: dealing with its dead domain %s: %s", vm->kept.name,
-			  name_of(request_state_names, (int)outcome->state), outcome->error);
-		death_failed(engine, vm, outcome->state == REQUEST_UNDECIDED);
-	} else {
-		vm->owed = false;
-		if (*outcome->error)
-			log_warn("VM %s: its dead domain was dealt with, but: %s", vm->kept.name,
-				 outcome->error);
-	}
+	if (outcome->state != REQUEST_SUCCEEDED)
+		log_error("VM %s: %s: %s%s%s", vm->kept.name, action_name(vm->verb),
+			  name_of(request_state_names, (int)outcome->state),
+			  *outcome->error ? ": " : "", outcome->error);
+	else if (*outcome->error)
+		log_warn("VM %s: %s is done, but: %s", vm->kept.name, action_name(vm->verb),
+			 outcome->error);
+	if (vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
+		death_outcome(engine, vm, (enum request_state)outcome->state);
+	else
+		policy_outcome(engine, vm, vm->verb, outcome);
 	request_free_vm(engine, vm, outcome);
 }
 

@@ -173,7 +173,7 @@ domain_gone(struct engine *engine, uint32_t domid)
 /* After a boot of the host a VM can have the domid that it had before: by its start it is known as
  * another domain, whose counters began with it. A driver may work the start out anew each time. */
 static void
-domain_start(struct vm *vm, int64_t start_wall_ms)
+domain_start(struct engine *engine, struct vm *vm, int64_t start_wall_ms)
 {
 	int64_t difference_ms = llabs(vm->kept.start_wall_ms - start_wall_ms);
 
@@ -183,6 +183,7 @@ domain_start(struct vm *vm, int64_t start_wall_ms)
 		vm->kept.discontinuity_wall_ms = start_wall_ms;
 	vm->kept.start_wall_ms = start_wall_ms;
 	vm->unsaved = true;
+	boot_recall(engine, vm);
 }
 
 static void
@@ -203,7 +204,7 @@ domain_name(struct engine *engine, struct domain *domain, const struct fact_figu
 		return;
 	if (!vm->config)
 		vm_set_name(engine, vm, domain->figures.name);
-	domain_start(vm, fact->start_wall_ms);
+	domain_start(engine, vm, fact->start_wall_ms);
 	if (vm->kept.owner != vm_owner(engine, vm)) {
 		vm->kept.owner = vm_owner(engine, vm);
 		vm->unsaved = true;
@@ -248,6 +249,7 @@ domain_state(struct engine *engine, const struct message *message)
 	const struct fact_domain *fact = (const struct fact_domain *)message->body;
 	struct domain *domain;
 
+	engine->partial = true;
 	if (message->detail == FACT_GONE) {
 		domain_gone(engine, fact->domid);
 		return;
@@ -399,9 +401,17 @@ domain_figures_sample(struct engine *engine, const struct fact_sample *sample)
 		rows_put_devices(engine, vm);
 }
 
+/* A pass is complete: the rules of supervision decide by the whole of it. */
 static void
 domain_heard(struct engine *engine)
 {
+	engine->partial = false;
+	for (size_t i = 0; engine->deferred && i < engine->order_count; i++)
+		if (engine->order[i]->policy.deferred) {
+			engine->order[i]->policy.deferred = false;
+			vm_touch(engine, engine->order[i]);
+		}
+	engine->deferred = false;
 	engine->states_told = true;
 	engine->unheard_ms = 0;
 }
@@ -410,8 +420,6 @@ void
 domain_unheard(struct engine *engine)
 {
 	domain_states_lost(engine, "its process says nothing");
-	vm_settle_touched(engine);
-	rows_put_host(engine);
 }
 
 void
@@ -430,6 +438,8 @@ domain_sample(struct engine *engine, const struct message *message)
 		if (sample.ok && engine->sweep_devices)
 			domain_end_sweep_devices(engine);
 		domain_figures_sample(engine, &sample);
+		if (sample.ok)
+			notice_host(engine);
 	} else if (sample.ok) {
 		if (!sample.urgent || engine->states.mono_ms == 0)
 			engine->states = sample;
@@ -437,6 +447,4 @@ domain_sample(struct engine *engine, const struct message *message)
 	} else {
 		domain_states_lost(engine, sample.error);
 	}
-	vm_settle_touched(engine);
-	rows_put_host(engine);
 }

@@ -1,6 +1,5 @@
 #include "engine/internal.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +58,8 @@ engine_recall(struct engine *engine, const struct store_content *content)
 			engine->lost = type == EVENT_HYPERVISOR_LOST;
 		else if (type == EVENT_FIGURES_LOST || type == EVENT_FIGURES_RESTORED)
 			engine->figures_lost = type == EVENT_FIGURES_LOST;
+		else if (type >= EVENT_SERVICE_FAILED && type <= EVENT_DEPENDENCY_RESTORED)
+			service_recall(engine, &content->events[i]);
 	}
 }
 
@@ -76,7 +77,9 @@ engine_new(const struct store_content *content, struct instant now)
 	engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
 	engine->table_change_ms = now.mono_ms;
 	vms_init(engine);
+	services_init(engine);
 	request_init(engine);
+	TAILQ_INIT(&engine->plans);
 	STAILQ_INIT(&engine->effects);
 	rowset_init(&engine->domains, sizeof(struct domain), domain_compare, false);
 	rowset_init(&engine->early, sizeof(struct fact_figures), figures_compare, false);
@@ -85,6 +88,7 @@ engine_new(const struct store_content *content, struct instant now)
 	mib_rows_init(&engine->rows, true);
 	for (size_t i = 0; i < content->vms_count; i++)
 		vm_restore(engine, &content->vms[i]);
+	services_restore(engine, content);
 	engine_recall(engine, content);
 	request_restore(engine, content);
 	request_tell_ends(engine, content);
@@ -98,7 +102,10 @@ engine_free(struct engine *engine)
 
 	while (engine_next_effect(engine, &effect))
 		;
+	plan_dispose(engine);
 	request_dispose(engine);
+	graph_dispose(engine);
+	services_dispose(engine);
 	vms_dispose(engine);
 	timers_dispose(&engine->timers);
 	rowset_dispose(&engine->domains);
@@ -186,7 +193,11 @@ engine_event(struct engine *engine, enum event_type type, const struct vm *vm)
 static void
 engine_settle(struct engine *engine)
 {
-	vm_settle_touched(engine);
+	do {
+		vm_settle_touched(engine);
+		plan_finish_settled(engine);
+	} while (engine->touched_count > 0);
+	rows_put_host(engine);
 }
 
 void
@@ -208,11 +219,17 @@ engine_note(struct engine *engine, struct instant now, enum event_type type, con
 void
 engine_load(struct engine *engine, const struct config *config, struct instant now)
 {
+	bool first = !engine->config;
+
 	ENTER(engine, .type = CALL_LOAD, .now = now);
 	engine->config = config;
 	vm_load(engine);
+	rows_load(engine);
+	service_load(engine);
+	plan_load(engine);
+	if (first)
+		request_resume(engine);
 	engine_settle(engine);
-	rows_put_host(engine);
 }
 
 static const struct {
@@ -289,13 +306,16 @@ void
 engine_probed(struct engine *engine, struct instant now, const struct probe_report *report)
 {
 	ENTER(engine, .type = CALL_PROBED, .now = now, .report = report);
-	log_debug("attempt %" PRIu64 " is awaited by nobody", report->attempt);
+	target_report(engine, report);
+	engine_settle(engine);
 }
 
 void
 engine_reloaded(struct engine *engine, struct instant now, const char *error)
 {
 	ENTER(engine, .type = CALL_RELOADED, .now = now, .text = error);
+	request_reloaded(engine, error);
+	engine_settle(engine);
 }
 
 /* A hypervisor process that is stopped or does not come up is no answer of the hypervisor either.
@@ -329,6 +349,7 @@ engine_tick(struct engine *engine, struct instant now)
 		engine->housekeeping_ms = now.mono_ms + HOUSEKEEPING_MS;
 		request_housekeeping(engine);
 		vm_housekeeping(engine);
+		services_housekeeping(engine);
 	}
 	engine_settle(engine);
 }

@@ -68,7 +68,8 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 	struct request *request, *last = NULL;
 
 	TAILQ_FOREACH (request, &engine->requests, next)
-		if (request->kept.row.vm_index == hold->vm)
+		if (request->kept.row.vm_index == hold->vm &&
+		    (hold->vm != 0 || strcmp(request->kept.row.vm, hold->vm_text) == 0))
 			last = request;
 	if (!last || (uint32_t)last->kept.row.verb != hold->verb ||
 	    last->kept.row.number != hold->number)
@@ -78,23 +79,63 @@ request_to_join(const struct engine *engine, const struct hold *hold)
 	return request_is_young(engine, last) && !request_is_undone(last) ? last : NULL;
 }
 
+/* What must be true of the numbers that a request carries. */
+static const char *
+number_refusal(const struct hold *hold, const struct vm *vm)
+{
+	struct memory_marks marks = memory_marks(vm);
+	uint32_t number = hold->number;
+
+	switch (hold->verb) {
+	case VERB_DESIRE:
+		return number == DESIRED_RUNNING || number == DESIRED_SHUTDOWN
+			   ? NULL
+			   : "only running and shutdown can be desired";
+	case VERB_MEMORY_MIN:
+		return number <= marks.max_mib ? NULL : "over the most that it may have";
+	case VERB_MEMORY_MAX:
+		return number == 0 || number >= marks.min_mib ? NULL
+							      : "under the least that it must have";
+	case VERB_MEMORY_HIGH:
+		return number == 0 || (number <= 100 && number > marks.low)
+			   ? NULL
+			   : "a percentage over the low mark is wanted";
+	case VERB_MEMORY_LOW:
+		return number < marks.high ? NULL : "a percentage under the high mark is wanted";
+	default:
+		return NULL;
+	}
+}
+
+static const char *
+vm_refusal(const struct engine *engine, const struct hold *hold, const struct vm *vm)
+{
+	const struct request *request;
+	uint32_t open = 0;
+
+	if (hold->vm == 0)
+		return plan_refusal(engine, hold);
+	if (!vm || !vm_has_row(vm))
+		return "no such VM";
+	if (hold->verb == VERB_REBUILD)
+		return "rebuild is of all: *";
+	if (hold->verb > VERB_MEMORY && !vm->config)
+		return "no section of the configuration has this VM";
+	TAILQ_FOREACH (request, &vm->requests, of_vm)
+		open++;
+	if (open >= REQUESTS_PER_VM)
+		return "too many requests wait for this VM";
+	return number_refusal(hold, vm);
+}
+
 static const char *
 request_refusal(const struct engine *engine, const struct hold *hold, const struct vm *vm)
 {
-	uint32_t open = 0;
-	const struct request *request;
-
-	if (hold->verb <= VERB_NONE || hold->verb > VERB_MEMORY)
+	if (hold->verb <= VERB_NONE || hold->verb > VERB_LAST)
 		return "no such verb";
-	if (!vm || !vm_has_row(vm))
-		return "no such VM";
-	TAILQ_FOREACH (request, &vm->requests, of_vm)
-		open++;
 	if (engine->requests_count >= REQUESTS_MAX)
 		return "the table of requests is full; remove finished ones";
-	if (open >= REQUESTS_PER_VM)
-		return "too many requests wait for this VM";
-	return NULL;
+	return vm_refusal(engine, hold, vm);
 }
 
 /* A manager may have used one that looks like ours. */
@@ -116,16 +157,17 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, stru
 	request->accepted_ms = engine->now.mono_ms;
 	request->kept.number = engine->next_request++;
 	request->kept.token = token;
-	memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE);
+	if (vm)
+		memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE);
 	if (hold->id[0])
 		TEXT_SET(row->id, hold->id);
 	else
 		request_make_id(engine, request->kept.number, row->id);
-	TEXT_SET(row->vm, hold->vm_text[0] ? hold->vm_text : vm->kept.name);
+	TEXT_SET(row->vm, hold->vm_text[0] || !vm ? hold->vm_text : vm->kept.name);
 	row->verb = (int32_t)hold->verb;
 	row->number = hold->number;
 	row->state = REQUEST_HELD;
-	row->vm_index = vm->kept.index;
+	row->vm_index = vm ? vm->kept.index : 0;
 	row->accepted = engine->now.wall_ms;
 	row->status = ROW_ACTIVE;
 	request_add(engine, request);
@@ -139,11 +181,11 @@ request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t to
 {
 	struct request *request = request_find_id(engine, hold->id);
 
-	if (request && request->kept.row.state == REQUEST_RUNNING) {
+	if (request && request->kept.row.state == REQUEST_RUNNING && !request->plan) {
 		request_answer(engine, token, NULL, "the request runs");
 	} else if (request && request->sent && request_is_open(request)) {
 		request_answer(engine, token, NULL, "the request is about to run");
-	} else if (request && request->kept.row.state == REQUEST_QUEUED) {
+	} else if (request && request_is_open(request) && request->kept.row.state != REQUEST_HELD) {
 		request->removal = token;
 		request->kept.row.state = REQUEST_CANCELLED;
 		request->kept.row.ended = engine->now.wall_ms;
@@ -171,7 +213,7 @@ static void
 request_requeue(struct engine *engine, struct request *request)
 {
 	request->removal = 0;
-	request->kept.row.state = REQUEST_QUEUED;
+	request->kept.row.state = request->plan ? REQUEST_RUNNING : REQUEST_QUEUED;
 	request->kept.row.ended = 0;
 	request_put(engine, request);
 	if (request->vm)
@@ -209,24 +251,12 @@ request_hold(struct engine *engine, const struct message *message)
 		request_new(engine, &hold, message->detail, vm);
 }
 
-/* What is desired of a VM once verb was accepted; 0: as before. */
-static enum vm_desired
-request_desire(uint32_t verb)
-{
-	static const enum vm_desired desires[VERB_MEMORY + 1] = {
-	    [VERB_START] = DESIRED_RUNNING,	[VERB_REBOOT] = DESIRED_RUNNING,
-	    [VERB_UNPAUSE] = DESIRED_RUNNING,	[VERB_RESTORE] = DESIRED_RUNNING,
-	    [VERB_PAUSE] = DESIRED_PAUSED,	[VERB_SAVE] = DESIRED_SUSPENDED,
-	    [VERB_SHUTDOWN] = DESIRED_SHUTDOWN, [VERB_DESTROY] = DESIRED_SHUTDOWN,
-	};
-
-	return desires[verb];
-}
-
 /* The SET that cancels it is through. */
 static void
 request_cancel(struct engine *engine, struct request *request)
 {
+	if (request->plan)
+		plan_drop(engine, request);
 	request_announce(engine, request);
 	request_remove(engine, request);
 }
@@ -244,12 +274,9 @@ request_accept(struct engine *engine, struct request *request)
 		    name_of(verb_names, (int)verb), request->kept.row.id);
 	log_info("VM %s: request %s: %s accepted", request->kept.row.vm, request->kept.row.id,
 		 name_of(verb_names, (int)verb));
-	if (!vm)
-		return;
-	if (request_desire(verb) != 0)
-		vm->kept.desired = request_desire(verb);
-	vm->unsaved = true;
-	vm_touch(engine, vm);
+	if (vm)
+		notice_request(engine, vm, &request->kept.row);
+	request_begin(engine, request);
 }
 
 void
@@ -273,7 +300,7 @@ request_last_verb(const struct engine *engine, const struct vm *vm)
 
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->vm == vm && request->kept.row.state != REQUEST_HELD &&
-		    request->kept.row.verb != VERB_MEMORY)
+		    request->kept.row.verb != VERB_MEMORY && request->kept.row.verb <= VERB_LAUNCH)
 			verb = (uint32_t)request->kept.row.verb;
 	return verb;
 }
@@ -285,7 +312,8 @@ request_unshow(struct engine *engine, const struct request *request)
 {
 	struct vm *vm = request->vm;
 
-	if (!vm || (!request->shown && request->accepted_ms != 0))
+	if (!vm || request->kept.row.verb > VERB_LAUNCH ||
+	    (!request->shown && request->accepted_ms != 0))
 		return;
 	if (request->kept.row.verb == VERB_MEMORY)
 		vm->kept.memory_target_mib = request->previous;
@@ -339,7 +367,7 @@ request_show(struct engine *engine, struct request *request)
 	struct vm *vm = request->vm;
 
 	rows_put_request(engine, request);
-	if (!vm)
+	if (!vm || request->kept.row.verb > VERB_LAUNCH)
 		return;
 	request->shown = true;
 	if (request->kept.row.verb == VERB_MEMORY) {

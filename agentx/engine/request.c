@@ -42,6 +42,13 @@ request_key(struct request *request)
 	return key;
 }
 
+/* It ends in the engine: no helper carries it out. */
+bool
+request_is_ours(const struct request *request)
+{
+	return plan_takes(request) || request->kept.row.verb >= VERB_REBUILD;
+}
+
 bool
 request_is_open(const struct request *request)
 {
@@ -165,7 +172,7 @@ request_restore(struct engine *engine, const struct store_content *content)
 		rows_put_request(engine, request);
 		/* One that ran may still run, or be done: the hypervisor process knows by its id.
 		 */
-		if (request->kept.row.state == REQUEST_RUNNING)
+		if (request->kept.row.state == REQUEST_RUNNING && !request_is_ours(request))
 			request->sent = true;
 		if (request->sent && request->vm) {
 			request->vm->action = request->kept.number;
@@ -255,6 +262,51 @@ request_finish(struct engine *engine, struct request *request, const struct outc
 	TEXT_SET(row->error, outcome->error);
 	request_put(engine, request);
 	request_announce(engine, request);
+}
+
+/* What it asks for is begun; some are done thereby. */
+void
+request_begin(struct engine *engine, struct request *request)
+{
+	static const struct outcome done = {.state = REQUEST_SUCCEEDED};
+
+	if (plan_takes(request)) {
+		plan_begin(engine, request);
+	} else if (request->kept.row.verb == VERB_REBUILD) {
+		request->kept.row.state = REQUEST_RUNNING;
+		request->kept.row.started = engine->now.wall_ms;
+		request_put(engine, request);
+		engine_effect(engine, EFFECT_RELOAD);
+	} else if (request_is_ours(request)) {
+		request_finish(engine, request, &done);
+	}
+}
+
+void
+request_resume(struct engine *engine)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.state != REQUEST_RUNNING)
+			continue;
+		else if (plan_takes(request))
+			plan_restore(engine, request);
+		else if (request->kept.row.verb == VERB_REBUILD)
+			engine_effect(engine, EFFECT_RELOAD);
+}
+
+void
+request_reloaded(struct engine *engine, const char *error)
+{
+	struct outcome outcome = {.state = error ? REQUEST_FAILED : REQUEST_SUCCEEDED};
+	struct request *request;
+
+	TEXT_SET(outcome.error, error ? error : "");
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.verb == VERB_REBUILD &&
+		    request->kept.row.state == REQUEST_RUNNING)
+			request_finish(engine, request, &outcome);
 }
 
 void

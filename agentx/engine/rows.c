@@ -51,6 +51,10 @@ admin_state(enum vm_state state)
 static enum vm_health
 vm_health(const struct vm *vm, enum vm_state state)
 {
+	if (vm->policy.monitor == MONITOR_HUMAN || vm->policy.monitor == MONITOR_FAILING)
+		return HEALTH_FAILED;
+	if (vm->policy.monitor == MONITOR_BLOCKED || vm->policy.monitor == MONITOR_REPLACED)
+		return HEALTH_ATTENTION;
 	switch (state) {
 	case VM_UNKNOWN:
 		return HEALTH_UNKNOWN;
@@ -127,11 +131,12 @@ fill_kept(const struct engine *engine, const struct vm *vm, struct mib_vm *row)
 	row->restarts = kept->restarts;
 	row->crashes = kept->crashes;
 	row->desired = (int32_t)kept->desired;
-	row->monitor = MONITOR_NONE;
 	row->owner = (int32_t)vm_owner(engine, vm);
 	row->discontinuity = kept->discontinuity_wall_ms;
 	row->request = (int32_t)kept->last_verb;
-	row->auto_start = vm->config ? AUTO_START_DISABLED : AUTO_START_UNKNOWN;
+	row->auto_start = !vm->config			 ? AUTO_START_UNKNOWN
+			  : vm->config->policy.autostart ? AUTO_START_ENABLED
+							 : AUTO_START_DISABLED;
 	row->persistent = vm->config ? PERSISTENT_YES : PERSISTENT_TRANSIENT;
 	row->start =
 	    vm->domain ? engine->now.mono_ms - (engine->now.wall_ms - kept->start_wall_ms) : 0;
@@ -166,6 +171,21 @@ count_shown(struct engine *engine, struct vm *vm, uint32_t state)
 	vm->shown = state;
 }
 
+static void
+fill_supervision(const struct vm *vm, struct mib_vm *row)
+{
+	struct memory_marks marks = memory_marks(vm);
+
+	row->monitor = (int32_t)vm->policy.monitor;
+	row->maintenance_s = vm->kept.maintenance_s;
+	row->maintenance_end =
+	    vm->kept.maintenance_wall_ms == INT64_MAX ? 0 : vm->kept.maintenance_wall_ms;
+	row->policy_memory_min_mib = marks.min_mib;
+	row->policy_memory_max_mib = marks.max_mib;
+	row->policy_memory_high = marks.high;
+	row->policy_memory_low = marks.low;
+}
+
 void
 rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state)
 {
@@ -178,8 +198,10 @@ rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state)
 	fill_state(engine, vm, &row);
 	fill_figures(engine, vm, &row);
 	fill_kept(engine, vm, &row);
+	fill_supervision(vm, &row);
 	fill_start(engine, &row);
 	rowset_put(&engine->rows.sets[KIND_VM], &row);
+	rows_put_plan(engine, vm);
 	count_shown(engine, vm, state);
 }
 
@@ -252,6 +274,7 @@ void
 rows_host(struct engine *engine, const struct message *message)
 {
 	engine->host = *(const struct fact_host *)message->body;
+	engine->promised_mib = 0; /* what was promised shows in what is free by now, or soon */
 	engine->host.software[sizeof(engine->host.software) - 1] = 0;
 	engine->host.version[sizeof(engine->host.version) - 1] = 0;
 }
@@ -275,6 +298,103 @@ rows_pool(struct engine *engine, const struct message *message)
 	MIB_ABSENT(mib_pool, &row, free_mib, !fact.known);
 	MIB_ABSENT(mib_pool, &row, used_mib, !fact.known);
 	rowset_put(&engine->rows.sets[KIND_POOL], &row);
+}
+
+/* ---- supervision ---- */
+
+void
+rows_put_service(struct engine *engine, const struct service *service)
+{
+	struct mib_service row = {.index = service->kept.index};
+
+	if (!service->config)
+		return;
+	TEXT_SET(row.provider, service->kept.provider);
+	row.vm = service->vm ? service->vm->kept.index : 0;
+	TEXT_SET(row.host, service->external ? service->external->host : "");
+	TEXT_SET(row.name, service->kept.service);
+	row.kind = (int32_t)service->config->kind;
+	row.port = service->config->port;
+	TEXT_SET(row.address, service->config->address);
+	row.state = (int32_t)service->state;
+	row.since = service->since_wall_ms;
+	row.probed = service->probed_ms;
+	row.latency_us = service->latency_us;
+	row.failures = service->failures;
+	row.changes = service->changes;
+	TEXT_SET(row.text, service->text);
+	row.needed_by = (uint32_t)service->needed_by_count;
+	MIB_ABSENT(mib_service, &row, probed, service->probed_ms == 0);
+	MIB_ABSENT(mib_service, &row, latency_us, service->latency_us == 0);
+	rowset_put(&engine->rows.sets[KIND_SERVICE], &row);
+}
+
+void
+rows_put_need(struct engine *engine, const struct need *need)
+{
+	struct mib_dependency row = {.vm = need->vm->kept.index,
+				     .service = need->service->kept.index};
+	struct mib_required required = {.service = row.service, .vm = row.vm};
+
+	TEXT_SET(row.vm_name, need->vm->kept.name);
+	TEXT_SET(row.provider, need->service->kept.provider);
+	TEXT_SET(row.service_name, need->service->kept.service);
+	row.state = (int32_t)need->state;
+	row.since = need->since_wall_ms;
+	rowset_put(&engine->rows.sets[KIND_DEPENDENCY], &row);
+	TEXT_SET(required.vm_name, need->vm->kept.name);
+	required.state = (int32_t)need->state;
+	rowset_put(&engine->rows.sets[KIND_REQUIRED], &required);
+}
+
+/* What it waits for, or why it is not done. */
+static void
+fill_waits(const struct vm *vm, struct mib_plan *row)
+{
+	char text[TEXT_SIZE] = "";
+
+	if (vm->stopping)
+		plan_list_busy(vm, text, sizeof(text));
+	else if (vm->policy.launching || vm->kept.blocked)
+		care_list_needs(vm, text, sizeof(text));
+	TEXT_SET(row->waits_for, text);
+	if (vm->kept.needs_human)
+		TEXT_SET(row->reason, vm->kept.human_reason);
+	else if (vm_in_maintenance(vm))
+		TEXT_SET(row->reason, "it is in maintenance");
+	else if (vm->policy.fails > 0)
+		TEXT_SET(row->reason, vm->policy.error);
+}
+
+void
+rows_put_plan(struct engine *engine, const struct vm *vm)
+{
+	struct mib_plan row = {.vm = vm->kept.index};
+
+	if (!vm->config)
+		return;
+	row.wave = vm->wave;
+	row.goal = (int32_t)vm->kept.goal;
+	fill_waits(vm, &row);
+	row.since = row.waits_for[0] ? vm->policy.since_wall_ms : 0;
+	rowset_put(&engine->rows.sets[KIND_PLAN], &row);
+}
+
+void
+rows_load(struct engine *engine)
+{
+	const struct graph *graph = &engine->graph;
+
+	for (enum mib_kind kind = KIND_SERVICE; kind <= KIND_PLAN; kind++)
+		rowset_begin(&engine->rows.sets[kind]);
+	for (size_t i = 0; i < graph->services_count; i++)
+		rows_put_service(engine, graph->services[i]);
+	for (size_t i = 0; i < graph->needs_count; i++)
+		rows_put_need(engine, &graph->needs[i]);
+	for (size_t i = 0; i < engine->order_count; i++)
+		rows_put_plan(engine, engine->order[i]);
+	for (enum mib_kind kind = KIND_SERVICE; kind <= KIND_PLAN; kind++)
+		rowset_end(&engine->rows.sets[kind]);
 }
 
 /* ---- devices ---- */

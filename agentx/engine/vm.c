@@ -25,10 +25,11 @@ vm_is_foreseen(const struct engine *engine, const struct vm *vm)
 static int64_t
 vm_deadline(const struct engine *engine, const struct vm *vm)
 {
-	int64_t death_ms = death_deadline(engine, vm);
+	int64_t death_ms = death_deadline(engine, vm), due_ms = vm->policy.wake_ms;
 
-	return vm->await_until_ms != 0 && vm->await_until_ms < death_ms ? vm->await_until_ms
-									: death_ms;
+	if (death_ms < due_ms)
+		due_ms = death_ms;
+	return vm->await_until_ms != 0 && vm->await_until_ms < due_ms ? vm->await_until_ms : due_ms;
 }
 
 /* A monitor of its own acts on a VM's death; else lauxend does, for the VMs that it was given. */
@@ -63,6 +64,10 @@ vm_state_under(uint32_t verb, enum vm_state state)
 	    {VERB_SHUTDOWN, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_REBOOT, VM_SHUTDOWN, VM_PREPARING},
+	    {ACTION_RESTART, VM_RUNNING, VM_SHUTTING_DOWN},
+	    {ACTION_RESTART, VM_PAUSED, VM_SHUTTING_DOWN},
+	    {ACTION_RESTART, VM_SHUTDOWN, VM_PREPARING},
+	    {ACTION_RESTART, VM_CRASHED, VM_PREPARING},
 	    {VERB_DESTROY, VM_RUNNING, VM_SHUTTING_DOWN},
 	    {VERB_DESTROY, VM_PAUSED, VM_SHUTTING_DOWN}, /* it pauses the domain first */
 	    {VERB_SAVE, VM_RUNNING, VM_SUSPENDING},
@@ -109,6 +114,20 @@ vm_state_dead(const struct vm *vm)
 	}
 }
 
+/* The outcome of a pause or its end comes before the look that shows it: one that began before, or
+ * is the last before, says nothing of it. */
+static bool
+vm_is_paused(const struct vm *vm)
+{
+	const struct fact_domain *state = &vm->domain->state;
+	bool is_old = vm->done_domid == state->domid && (state->read_mono_us == vm->done_read_us ||
+							 state->read_mono_us / 1000 < vm->done_ms);
+
+	if (is_old && (vm->done_verb == VERB_PAUSE || vm->done_verb == VERB_UNPAUSE))
+		return vm->done_verb == VERB_PAUSE;
+	return state->flags & DOMAIN_PAUSED;
+}
+
 static enum vm_state
 vm_state(const struct engine *engine, const struct vm *vm)
 {
@@ -139,7 +158,7 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		return vm->kept.state == VM_CRASHED || vm->kept.state == VM_SHUTDOWN
 			   ? vm->kept.state
 			   : VM_SHUTTING_DOWN;
-	if (state->flags & DOMAIN_PAUSED)
+	if (vm_is_paused(vm))
 		/* One that never ran is still being built. */
 		return vm_state_under(verb, state->cpu_ns == 0 ? VM_PREPARING : VM_PAUSED);
 	return vm_state_under(verb, VM_RUNNING);
@@ -159,7 +178,7 @@ vm_state_after(uint32_t verb)
 
 /* The action that made the state: the one that runs, or one that ended so shortly before the
  * hypervisor's list told of it. */
-static uint32_t
+uint32_t
 vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 {
 	if (vm->action)
@@ -167,6 +186,12 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 	if (vm_state_after(vm->done_verb) != state || engine->now.mono_ms - vm->done_ms > CAUSE_MS)
 		return VERB_NONE;
 	return vm->done_verb;
+}
+
+bool
+vm_cause_is_ours(const struct vm *vm)
+{
+	return vm->action ? request_is_internal(vm->action) : vm->done_by_us;
 }
 
 /* An action that was to bring it up has ended, and it has no domain. */
@@ -187,9 +212,12 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			      ? vm->domain->state.reason
 			      : vm->died;
 
-	if (vm_came_to_nothing(vm) && vm->failed_verb > VERB_MEMORY)
+	if (vm_came_to_nothing(vm) && vm->failed_verb == ACTION_REPLACE)
 		text_format(text, size, "could not be started again after %s",
 			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (vm_came_to_nothing(vm) && vm->failed_by_us)
+		text_format(text, size, "%s %s: %s", name_of(verb_names, (int)vm->failed_verb),
+			    name_of(request_state_names, (int)vm->failed_state), vm->policy.error);
 	else if (vm_came_to_nothing(vm))
 		text_format(text, size, "request %s %s", name_of(verb_names, (int)vm->failed_verb),
 			    name_of(request_state_names, (int)vm->failed_state));
@@ -198,6 +226,8 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 	else if (cause == ACTION_REPLACE)
 		text_format(text, size, "started again after %s",
 			    name_of(shutdown_reason_names, (int)vm->buried));
+	else if (cause != VERB_NONE && cause != ACTION_REAP && vm_cause_is_ours(vm))
+		text_set(text, size, vm->policy.why);
 	else if (cause != VERB_NONE && cause != ACTION_REAP)
 		text_format(text, size, "request %s", name_of(verb_names, (int)cause));
 	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)
@@ -240,6 +270,10 @@ vm_state_event(struct engine *engine, const struct vm *vm, enum vm_state state)
 static void
 vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 {
+	enum vm_state from;
+
+	vm->state = state;
+	vm->known |= state != VM_UNKNOWN;
 	if (state == VM_UNKNOWN || state == vm->kept.state)
 		return;
 	vm_reason(engine, vm, state, vm->kept.change_reason, sizeof(vm->kept.change_reason));
@@ -253,8 +287,11 @@ vm_settle_state(struct engine *engine, struct vm *vm, enum vm_state state)
 	}
 	if (state == VM_CRASHED || state == VM_RUNNING)
 		vm->crashed = state == VM_CRASHED;
+	from = vm->kept.state;
 	vm->kept.state = state;
 	vm->unsaved = true;
+	if (from != VM_UNKNOWN)
+		notice_state(engine, vm, from, state);
 }
 
 static void
@@ -282,9 +319,13 @@ vm_settle(struct engine *engine, struct vm *vm)
 	if (vm->await_until_ms <= engine->now.mono_ms)
 		vm->await_until_ms = 0;
 	vm_settle_state(engine, vm, vm_state(engine, vm));
+	service_follow(engine, vm);
 	death_settle(engine, vm);
 	request_dispatch(engine, vm);
+	policy_settle(engine, vm);
 	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
+	service_follow(engine, vm);
+	plan_settle(engine, vm);
 	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
 		vm->kept.gone_wall_ms = engine->now.wall_ms;
 		vm->gone_ms = engine->now.mono_ms;
@@ -292,7 +333,7 @@ vm_settle(struct engine *engine, struct vm *vm)
 		engine->table_change_ms = engine->now.mono_ms;
 	}
 	if (vm_has_row(vm))
-		rows_put_vm(engine, vm, vm_state(engine, vm));
+		rows_put_vm(engine, vm, vm->state);
 	else
 		rows_drop_vm(engine, vm);
 	if (vm->unsaved)

@@ -61,7 +61,12 @@ vm_add(struct engine *engine, struct vm *vm)
 	struct vm_key key = vm_key(vm);
 
 	vm->engine = engine;
+	vm->policy.wake_ms = INT64_MAX;
+	vm->policy.monitor = MONITOR_NONE;
+	vm->state = VM_UNKNOWN;
 	TAILQ_INIT(&vm->requests);
+	TAILQ_INIT(&vm->members);
+	care_restore(engine, vm);
 	TAILQ_INSERT_TAIL(&engine->vms, vm, next);
 	rowset_put(&engine->vms_by_index, &key);
 	rowset_put(&engine->vms_by_uuid, &key);
@@ -83,6 +88,7 @@ vm_remove(struct engine *engine, struct vm *vm)
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->vm == vm)
 			request_orphan(request);
+	plan_forget_vm(engine, vm);
 	timers_cancel(&engine->timers, &vm->timer);
 	TAILQ_REMOVE(&engine->vms, vm, next);
 	rowset_remove(&engine->vms_by_index, &key);
@@ -225,6 +231,8 @@ vm_restore(struct engine *engine, const struct store_vm *kept)
 	struct vm *vm = mem_alloc(sizeof(*vm));
 
 	vm->kept = *kept;
+	if (kept->boot_wall_ms > engine->boot_wall_ms)
+		engine->boot_wall_ms = kept->boot_wall_ms;
 	vm->died = REASON_UNKNOWN;
 	vm->crashed = vm->kept.state == VM_CRASHED;
 	vm_add(engine, vm);
@@ -346,6 +354,8 @@ vm_configure(struct engine *engine, struct vm *vm)
 		vm->unsaved = true;
 	vm->kept.configured = true;
 	vm->kept.gone_wall_ms = 0;
+	if (vm->kept.boot_wall_ms == 0)
+		vm->kept.boot_wall_ms = engine->boot_wall_ms;
 	vm_set_name(engine, vm, vm->config->provider.name);
 	TAILQ_REMOVE(&engine->vms, vm, next);
 	TAILQ_INSERT_TAIL(&engine->vms, vm, next);
@@ -369,6 +379,7 @@ vm_load(struct engine *engine)
 			vm->unsaved = true;
 		}
 	}
+	graph_load(engine, claimed);
 	free(claimed);
 	vm_touch_all(engine);
 }

@@ -46,6 +46,7 @@ static const struct column vm_columns[] = {
     VM(needs_human, U32),
     VM(human_reason, TEXT),
     VM(restarts_wall_ms, TIMES),
+    VM(maintenance_s, U32),
     VM(maintenance_wall_ms, I64),
     VM(boot_wall_ms, I64),
     VM(memory_rest_wall_ms, I64),

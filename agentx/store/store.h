@@ -47,7 +47,7 @@ struct store_vm {
 	uint32_t needs_human; /* supervision has done what it may, as human_reason says */
 	/* In the place of those of the configuration; MiB, percent. */
 	uint32_t memory_min_mib, memory_max_mib, memory_high, memory_low;
-	uint32_t spare;
+	uint32_t maintenance_s; /* as it was asked for; UINT32_MAX: without end */
 	char human_reason[TEXT_SIZE];
 	int64_t restarts_wall_ms[RESTARTS_KEPT]; /* by supervision; the newest first */
 	int64_t maintenance_wall_ms;		 /* until then; INT64_MAX: until it is ended */

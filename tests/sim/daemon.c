@@ -46,8 +46,6 @@ config_fd(const char *text)
 struct config *
 sim_config(const char *text, char *error, size_t size)
 {
-	if (size)
-		return temp_config(text);
 	int fd = config_fd(text);
 	struct config *config;
 

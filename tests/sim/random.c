@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "tests/sim/check.h"
 #include "tests/sim/mutation.h"
-#include "tests/sim/plan.h"
+#include "tests/sim/draft.h"
 #include "tests/sim/world.h"
 
 #define TWICE 10	/* every so many seeds run twice, and must come to the same */
@@ -35,13 +35,13 @@ struct options {
 };
 
 static struct result
-run_plan(const struct plan *plan, int mutation)
+run_draft(const struct draft *draft, int mutation)
 {
 	struct scenario scenario;
 	struct result result = {0};
 	struct world *world;
 
-	plan_scenario(plan, &scenario);
+	draft_scenario(draft, &scenario);
 	world = world_new(&scenario, NULL, NULL);
 	world->mutation = mutation;
 	world_run(world);
@@ -61,7 +61,7 @@ run_plan(const struct plan *plan, int mutation)
 /* ---- making small ---- */
 
 struct shrink {
-	struct plan *plan;
+	struct draft *draft;
 	struct result best;
 	int mutation;
 	int64_t until_ms;
@@ -77,7 +77,7 @@ still_fails(struct shrink *shrink)
 	if (clock_mono_ms() > shrink->until_ms)
 		return false;
 	shrink->runs++;
-	result = run_plan(shrink->plan, shrink->mutation);
+	result = run_draft(shrink->draft, shrink->mutation);
 	if (!result.failed || strcmp(result.rule, shrink->best.rule) != 0)
 		return false;
 	shrink->best = result;
@@ -88,30 +88,30 @@ still_fails(struct shrink *shrink)
 static void
 shrink_end(struct shrink *shrink)
 {
-	struct plan *plan = shrink->plan;
+	struct draft *draft = shrink->draft;
 
-	for (size_t i = 0; i < plan->ops_count; i++)
-		if (plan->ops[i].at_ms > shrink->best.at_ms)
-			plan->ops[i].kept = false;
-	plan->end_ms = shrink->best.at_ms + 1;
+	for (size_t i = 0; i < draft->ops_count; i++)
+		if (draft->ops[i].at_ms > shrink->best.at_ms)
+			draft->ops[i].kept = false;
+	draft->end_ms = shrink->best.at_ms + 1;
 	if (still_fails(shrink))
 		return;
-	plan->end_ms = 0;
-	for (size_t i = 0; i < plan->ops_count; i++)
-		plan->ops[i].kept = true;
+	draft->end_ms = 0;
+	for (size_t i = 0; i < draft->ops_count; i++)
+		draft->ops[i].kept = true;
 }
 
 static void
 shrink_vms(struct shrink *shrink)
 {
-	struct plan *plan = shrink->plan;
+	struct draft *draft = shrink->draft;
 
-	for (int i = plan->vms_count; i-- > 0;) {
-		if (!plan->vm_kept[i])
+	for (int i = draft->vms_count; i-- > 0;) {
+		if (!draft->vm_kept[i])
 			continue;
-		plan->vm_kept[i] = false;
+		draft->vm_kept[i] = false;
 		if (!still_fails(shrink))
-			plan->vm_kept[i] = true;
+			draft->vm_kept[i] = true;
 	}
 }
 
@@ -119,34 +119,34 @@ shrink_vms(struct shrink *shrink)
 static bool
 shrink_block(struct shrink *shrink, size_t at, size_t size)
 {
-	struct plan *plan = shrink->plan;
+	struct draft *draft = shrink->draft;
 	bool was[size], any = false;
 
-	for (size_t i = 0; i < size && at + i < plan->ops_count; i++) {
-		was[i] = plan->ops[at + i].kept;
-		if (was[i] && !plan->ops[at + i].pinned) {
-			plan->ops[at + i].kept = false;
+	for (size_t i = 0; i < size && at + i < draft->ops_count; i++) {
+		was[i] = draft->ops[at + i].kept;
+		if (was[i] && !draft->ops[at + i].pinned) {
+			draft->ops[at + i].kept = false;
 			any = true;
 		}
 	}
 	if (any && still_fails(shrink))
 		return true;
-	for (size_t i = 0; i < size && at + i < plan->ops_count; i++)
-		plan->ops[at + i].kept = was[i];
+	for (size_t i = 0; i < size && at + i < draft->ops_count; i++)
+		draft->ops[at + i].kept = was[i];
 	return false;
 }
 
 static void
 shrink_ops(struct shrink *shrink)
 {
-	size_t size = shrink->plan->ops_count;
+	size_t size = shrink->draft->ops_count;
 	bool shrunk = true;
 
 	while (size > 0 || shrunk) {
 		if (size == 0)
 			size = 1;
 		shrunk = false;
-		for (size_t at = 0; at < shrink->plan->ops_count; at += size)
+		for (size_t at = 0; at < shrink->draft->ops_count; at += size)
 			shrunk |= shrink_block(shrink, at, size);
 		if (size > 1 || !shrunk)
 			size /= 2;
@@ -158,22 +158,22 @@ shrink_ops(struct shrink *shrink)
 static void
 shrink_needs(struct shrink *shrink)
 {
-	struct plan *plan = shrink->plan;
+	struct draft *draft = shrink->draft;
 
-	for (int i = 0; i < plan->vms_count; i++)
-		while (plan->vm_kept[i] && plan->vms[i].needs_count > 0) {
-			plan->vms[i].needs_count--;
+	for (int i = 0; i < draft->vms_count; i++)
+		while (draft->vm_kept[i] && draft->vms[i].needs_count > 0) {
+			draft->vms[i].needs_count--;
 			if (!still_fails(shrink)) {
-				plan->vms[i].needs_count++;
+				draft->vms[i].needs_count++;
 				break;
 			}
 		}
 }
 
 static struct result
-make_small(struct plan *plan, const struct result *failed, int mutation)
+make_small(struct draft *draft, const struct result *failed, int mutation)
 {
-	struct shrink shrink = {.plan = plan,
+	struct shrink shrink = {.draft = draft,
 				.best = *failed,
 				.mutation = mutation,
 				.until_ms = clock_mono_ms() + SHRINK_MS};
@@ -184,26 +184,26 @@ make_small(struct plan *plan, const struct result *failed, int mutation)
 	shrink_vms(&shrink);
 	shrink_needs(&shrink);
 	printf("#   made small in %u runs: %zu of %zu ops, %zu of %d VMs\n", shrink.runs,
-	       shrink.best.ops, plan->ops_count, shrink.best.vms, plan->vms_count);
+	       shrink.best.ops, draft->ops_count, shrink.best.vms, draft->vms_count);
 	return shrink.best;
 }
 
 /* ---- failures ---- */
 
 static void
-save(const struct plan *plan, const char *folder)
+save(const struct draft *draft, const char *folder)
 {
 	struct scenario scenario;
 	char path[512];
 	FILE *to;
 
-	snprintf(path, sizeof(path), "%s/seed-%" PRIu64 ".scn", folder, plan->seed);
+	snprintf(path, sizeof(path), "%s/seed-%" PRIu64 ".scn", folder, draft->seed);
 	to = fopen(path, "we");
 	if (!to) {
 		printf("#   %s cannot be written\n", path);
 		return;
 	}
-	plan_scenario(plan, &scenario);
+	draft_scenario(draft, &scenario);
 	scenario_write(&scenario, to);
 	scenario_dispose(&scenario);
 	fclose(to);
@@ -211,21 +211,21 @@ save(const struct plan *plan, const char *folder)
 }
 
 static void
-tell_failure(struct plan *plan, const struct result *result, const struct options *options)
+tell_failure(struct draft *draft, const struct result *result, const struct options *options)
 {
 	struct result small;
 
-	printf("not ok - seed %" PRIu64 ": %s: %s\n", plan->seed, result->rule, result->text);
+	printf("not ok - seed %" PRIu64 ": %s: %s\n", draft->seed, result->rule, result->text);
 	if (options->failures == 0)
 		return;
 	printf("#   after %" PRIu64 " steps, at %" PRId64
 	       ".%03d s; again with: sim random -s %" PRIu64 " -r 1\n",
-	       result->steps, result->at_ms / 1000, (int)(result->at_ms % 1000), plan->seed);
+	       result->steps, result->at_ms / 1000, (int)(result->at_ms % 1000), draft->seed);
 	fflush(stdout);
-	small = make_small(plan, result, options->mutation);
+	small = make_small(draft, result, options->mutation);
 	printf("#   %s: %s\n", small.rule, small.text);
 	if (options->folder)
-		save(plan, options->folder);
+		save(draft, options->folder);
 	fflush(stdout);
 }
 
@@ -240,18 +240,18 @@ static void
 run_seed(uint64_t seed, const struct options *options, struct tally *tally)
 {
 	struct result result, again;
-	struct plan plan;
+	struct draft draft;
 
-	plan_make(&plan, seed);
-	result = run_plan(&plan, options->mutation);
+	draft_make(&draft, seed);
+	result = run_draft(&draft, options->mutation);
 	tally->runs++;
 	tally->steps += result.steps;
 	tally->ops += result.ops;
 	if (result.failed) {
 		tally->failures++;
-		tell_failure(&plan, &result, options);
+		tell_failure(&draft, &result, options);
 	} else if (seed % TWICE == 0) {
-		again = run_plan(&plan, options->mutation);
+		again = run_draft(&draft, options->mutation);
 		tally->twice++;
 		tally->steps += again.steps;
 		if (again.hash != result.hash || again.steps != result.steps) {
@@ -260,7 +260,7 @@ run_seed(uint64_t seed, const struct options *options, struct tally *tally)
 			       seed);
 		}
 	}
-	plan_dispose(&plan);
+	draft_dispose(&draft);
 }
 
 static bool
@@ -333,15 +333,15 @@ int
 random_seed_main(int count, char **words)
 {
 	struct scenario scenario;
-	struct plan plan;
+	struct draft draft;
 
 	if (count != 1)
 		fatal("which seed?");
-	plan_make(&plan, strtoull(words[0], NULL, 10));
-	plan_scenario(&plan, &scenario);
+	draft_make(&draft, strtoull(words[0], NULL, 10));
+	draft_scenario(&draft, &scenario);
 	scenario_write(&scenario, stdout);
 	scenario_dispose(&scenario);
-	plan_dispose(&plan);
+	draft_dispose(&draft);
 	return 0;
 }
 
@@ -356,11 +356,11 @@ prove(int number, const struct options *options)
 
 	for (uint64_t seed = options->seed; seed < options->seed + runs; seed++) {
 		struct result result;
-		struct plan plan;
+		struct draft draft;
 
-		plan_make(&plan, seed);
-		result = run_plan(&plan, number);
-		plan_dispose(&plan);
+		draft_make(&draft, seed);
+		result = run_draft(&draft, number);
+		draft_dispose(&draft);
 		if (!result.failed || strcmp(result.rule, mutation->rule) != 0)
 			continue;
 		printf("ok - %s is found broken where %s (seed %" PRIu64 ": %s)\n", mutation->rule,

@@ -1,4 +1,4 @@
-#include "tests/sim/plan.h"
+#include "tests/sim/draft.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -24,38 +24,38 @@ add(char *text, size_t size, const char *format, ...)
 #define ADD(array, ...) add(array, sizeof(array), __VA_ARGS__)
 
 static void
-make_head(struct plan *plan, struct dice *dice)
+make_head(struct draft *draft, struct dice *dice)
 {
 	static const int intervals[] = {1000, 2000, 5000, 10000};
 	int watch = dice_pick(dice, 1, 8);
 
-	ADD(plan->head, "agent { journal-size = %d }\n", dice_once_in(dice, 4) ? 20 : 1000);
-	ADD(plan->head,
+	ADD(draft->head, "agent { journal-size = %d }\n", dice_once_in(dice, 4) ? 20 : 1000);
+	ADD(draft->head,
 	    "hypervisor { interval = \"%dms\" silence = \"3s\" action-timeout = \"%ds\""
 	    " shutdown-timeout = \"%ds\" shutdown-escalation = %s }\n",
 	    intervals[dice_pick(dice, 0, 3)], dice_pick(dice, 20, 60), dice_pick(dice, 5, 20),
 	    ONE_OF(dice, "fail", "destroy"));
-	ADD(plan->head,
+	ADD(draft->head,
 	    "supervision { interval = \"%ds\" timeout = \"%ds\" rise = %d fall = %d grace = "
 	    "\"%ds\"",
 	    watch, dice_pick(dice, 1, watch < 3 ? watch : 3), dice_pick(dice, 1, 2),
 	    dice_pick(dice, 1, 3), dice_pick(dice, 1, 20));
-	ADD(plan->head, " boot-allowance = \"%ds\" restart-limit = %d restart-window = \"%dmin\"",
+	ADD(draft->head, " boot-allowance = \"%ds\" restart-limit = %d restart-window = \"%dmin\"",
 	    dice_pick(dice, 30, 90), dice_pick(dice, 0, 3), dice_pick(dice, 3, 20));
-	ADD(plan->head, " restart-backoff = \"%ds\" }\n", dice_pick(dice, 1, 10));
+	ADD(draft->head, " restart-backoff = \"%ds\" }\n", dice_pick(dice, 1, 10));
 }
 
 static void
-make_services(struct plan_vm *vm, struct dice *dice, int number)
+make_services(struct draft_vm *vm, struct dice *dice, int number)
 {
 	static const struct {
 		const char *kind;
 		int port;
 	} kinds[] = {{"tcp", 80}, {"tcp", 22}, {"udp", 53}, {"icmp", 0}, {"plugin", 0}};
 
-	vm->services_count = dice_once_in(dice, 5) ? 0 : dice_pick(dice, 1, PLAN_SERVICES);
+	vm->services_count = dice_once_in(dice, 5) ? 0 : dice_pick(dice, 1, DRAFT_SERVICES);
 	for (int i = 0; i < vm->services_count; i++) {
-		struct plan_service *service = &vm->services[i];
+		struct draft_service *service = &vm->services[i];
 		int kind = (dice_pick(dice, 0, 4) + i) % 5;
 
 		for (int j = 0; j < i; j++)
@@ -76,13 +76,13 @@ make_services(struct plan_vm *vm, struct dice *dice, int number)
 
 /* Needs of those before it: chains, diamonds, layers come by themselves. */
 static void
-make_needs(struct plan *plan, struct dice *dice, int number)
+make_needs(struct draft *draft, struct dice *dice, int number)
 {
-	struct plan_vm *vm = &plan->vms[number];
+	struct draft_vm *vm = &draft->vms[number];
 	int density = dice_pick(dice, 2, 4);
 
 	for (int i = 0; i < number; i++) {
-		const struct plan_vm *provider = &plan->vms[i];
+		const struct draft_vm *provider = &draft->vms[i];
 
 		if (provider->services_count == 0 || provider->standby >= 0 ||
 		    vm->needs_count >= 4 || !dice_once_in(dice, density))
@@ -91,15 +91,15 @@ make_needs(struct plan *plan, struct dice *dice, int number)
 		vm->needs[vm->needs_count++].service =
 		    dice_once_in(dice, 3) ? -1 : dice_pick(dice, 0, provider->services_count - 1);
 	}
-	if (plan->externals_count > 0 && dice_once_in(dice, 4)) {
+	if (draft->externals_count > 0 && dice_once_in(dice, 4)) {
 		vm->needs[vm->needs_count].provider =
-		    PLAN_VMS + dice_pick(dice, 0, plan->externals_count - 1);
+		    DRAFT_VMS + dice_pick(dice, 0, draft->externals_count - 1);
 		vm->needs[vm->needs_count++].service = 0;
 	}
 }
 
 static void
-make_policy(struct plan_vm *vm, struct dice *dice, int variant)
+make_policy(struct draft_vm *vm, struct dice *dice, int variant)
 {
 	char *policy = vm->policy[variant];
 	size_t size = sizeof(vm->policy[variant]);
@@ -125,7 +125,7 @@ make_policy(struct plan_vm *vm, struct dice *dice, int variant)
 }
 
 static void
-make_guest(struct plan_vm *vm, struct dice *dice)
+make_guest(struct draft_vm *vm, struct dice *dice)
 {
 	snprintf(vm->guest, sizeof(vm->guest), "boot=%dms shutdown=%dms maxmem=512",
 		 dice_pick(dice, 500, 9000), dice_pick(dice, 200, 4000));
@@ -146,17 +146,17 @@ make_guest(struct plan_vm *vm, struct dice *dice)
 }
 
 static void
-make_vm(struct plan *plan, struct dice *dice, int number)
+make_vm(struct draft *draft, struct dice *dice, int number)
 {
-	struct plan_vm *vm = &plan->vms[number];
+	struct draft_vm *vm = &draft->vms[number];
 
 	snprintf(vm->name, sizeof(vm->name), "%c", 'a' + number);
 	vm->standby = -1;
-	plan->vm_kept[number] = true;
+	draft->vm_kept[number] = true;
 	make_services(vm, dice, number);
-	make_needs(plan, dice, number);
+	make_needs(draft, dice, number);
 	make_guest(vm, dice);
-	for (int i = 0; i < PLAN_CONFIGS; i++) {
+	for (int i = 0; i < DRAFT_CONFIGS; i++) {
 		vm->there[i] = i == 0 ? !dice_once_in(dice, 10) : !dice_once_in(dice, 6);
 		if (i == 0 || dice_once_in(dice, 3))
 			make_policy(vm, dice, i);
@@ -167,74 +167,74 @@ make_vm(struct plan *plan, struct dice *dice, int number)
 
 /* The last VM may stand in for one before it: nobody needs it. */
 static void
-make_standby(struct plan *plan, struct dice *dice)
+make_standby(struct draft *draft, struct dice *dice)
 {
-	struct plan_vm *standby = &plan->vms[plan->vms_count - 1];
+	struct draft_vm *standby = &draft->vms[draft->vms_count - 1];
 	int primary;
 
-	if (plan->vms_count < 3 || !dice_once_in(dice, 3))
+	if (draft->vms_count < 3 || !dice_once_in(dice, 3))
 		return;
-	primary = dice_pick(dice, 0, plan->vms_count - 2);
-	if (plan->vms[primary].services_count == 0)
+	primary = dice_pick(dice, 0, draft->vms_count - 2);
+	if (draft->vms[primary].services_count == 0)
 		return;
 	standby->needs_count = 0;
-	memcpy(standby->services, plan->vms[primary].services, sizeof(standby->services));
-	standby->services_count = plan->vms[primary].services_count;
-	plan->vms[primary].standby = plan->vms_count - 1;
+	memcpy(standby->services, draft->vms[primary].services, sizeof(standby->services));
+	standby->services_count = draft->vms[primary].services_count;
+	draft->vms[primary].standby = draft->vms_count - 1;
 }
 
 void
-plan_make(struct plan *plan, uint64_t seed)
+draft_make(struct draft *draft, uint64_t seed)
 {
 	struct dice dice = {model_hash(seed, 99)};
 
-	*plan = (struct plan){.seed = seed};
-	make_head(plan, &dice);
-	plan->externals_count = dice_pick(&dice, 0, PLAN_EXTERNALS);
-	for (int i = 0; i < plan->externals_count; i++)
-		snprintf(plan->externals[i].name, sizeof(plan->externals[i].name), "%s",
+	*draft = (struct draft){.seed = seed};
+	make_head(draft, &dice);
+	draft->externals_count = dice_pick(&dice, 0, DRAFT_EXTERNALS);
+	for (int i = 0; i < draft->externals_count; i++)
+		snprintf(draft->externals[i].name, sizeof(draft->externals[i].name), "%s",
 			 i ? "123/udp" : "5432/tcp");
-	plan->vms_count =
-	    dice_once_in(&dice, 6) ? dice_pick(&dice, 8, PLAN_VMS) : dice_pick(&dice, 1, 6);
-	for (int i = 0; i < plan->vms_count; i++)
-		make_vm(plan, &dice, i);
-	make_standby(plan, &dice);
-	plan_make_ops(plan, &dice);
+	draft->vms_count =
+	    dice_once_in(&dice, 6) ? dice_pick(&dice, 8, DRAFT_VMS) : dice_pick(&dice, 1, 6);
+	for (int i = 0; i < draft->vms_count; i++)
+		make_vm(draft, &dice, i);
+	make_standby(draft, &dice);
+	draft_make_ops(draft, &dice);
 }
 
 void
-plan_dispose(struct plan *plan)
+draft_dispose(struct draft *draft)
 {
-	free(plan->ops);
-	*plan = (struct plan){0};
+	free(draft->ops);
+	*draft = (struct draft){0};
 }
 
 /* ---- as a scenario ---- */
 
 static bool
-is_there(const struct plan *plan, int number, int config)
+is_there(const struct draft *draft, int number, int config)
 {
-	return plan->vm_kept[number] && plan->vms[number].there[config];
+	return draft->vm_kept[number] && draft->vms[number].there[config];
 }
 
 static void
-print_needs(const struct plan *plan, const struct plan_vm *vm, int config, FILE *to)
+print_needs(const struct draft *draft, const struct draft_vm *vm, int config, FILE *to)
 {
 	const char *before = " needs = {";
 
 	for (int i = 0; i < vm->needs_count; i++) {
 		int provider = vm->needs[i].provider, service = vm->needs[i].service;
 
-		if (provider < PLAN_VMS && !is_there(plan, provider, config))
+		if (provider < DRAFT_VMS && !is_there(draft, provider, config))
 			continue;
-		if (provider >= PLAN_VMS)
-			fprintf(to, "%s\"x%d:%s\"", before, provider - PLAN_VMS,
-				plan->externals[provider - PLAN_VMS].name);
+		if (provider >= DRAFT_VMS)
+			fprintf(to, "%s\"x%d:%s\"", before, provider - DRAFT_VMS,
+				draft->externals[provider - DRAFT_VMS].name);
 		else if (service < 0)
-			fprintf(to, "%s\"%s\"", before, plan->vms[provider].name);
+			fprintf(to, "%s\"%s\"", before, draft->vms[provider].name);
 		else
-			fprintf(to, "%s\"%s:%s\"", before, plan->vms[provider].name,
-				plan->vms[provider].services[service].name);
+			fprintf(to, "%s\"%s:%s\"", before, draft->vms[provider].name,
+				draft->vms[provider].services[service].name);
 		before = ", ";
 	}
 	if (*before == ',')
@@ -242,10 +242,10 @@ print_needs(const struct plan *plan, const struct plan_vm *vm, int config, FILE 
 }
 
 static void
-print_services(const struct plan_vm *vm, FILE *to)
+print_services(const struct draft_vm *vm, FILE *to)
 {
 	for (int i = 0; i < vm->services_count; i++) {
-		const struct plan_service *service = &vm->services[i];
+		const struct draft_service *service = &vm->services[i];
 
 		if (strcmp(service->kind, "plugin") == 0)
 			fprintf(
@@ -263,87 +263,87 @@ print_services(const struct plan_vm *vm, FILE *to)
 
 /* Of the primary, where that has one: the standby answers there. */
 static int
-address_of(const struct plan *plan, int number)
+address_of(const struct draft *draft, int number)
 {
-	for (int i = 0; i < plan->vms_count; i++)
-		if (plan->vms[i].standby == number && plan->seed % 2)
+	for (int i = 0; i < draft->vms_count; i++)
+		if (draft->vms[i].standby == number && draft->seed % 2)
 			return i;
 	return number;
 }
 
 static void
-print_vm(const struct plan *plan, int number, int config, FILE *to)
+print_vm(const struct draft *draft, int number, int config, FILE *to)
 {
-	const struct plan_vm *vm = &plan->vms[number];
+	const struct draft_vm *vm = &draft->vms[number];
 
 	fprintf(to, "vm \"%s\" {\n\tfile = \"/x/%s.cfg\" address = \"10.0.0.%d\" group = \"%s\"",
-		vm->name, vm->name, address_of(plan, number) + 1, number % 2 ? "odd" : "even");
-	if ((plan->seed + (uint64_t)number) % 4)
+		vm->name, vm->name, address_of(draft, number) + 1, number % 2 ? "odd" : "even");
+	if ((draft->seed + (uint64_t)number) % 4)
 		fprintf(to, " uuid = \"00000000-0000-4000-8000-0000000000%02x\"", number + 1);
 	fprintf(to, "\n\t%s", vm->policy[config]);
-	print_needs(plan, vm, config, to);
-	if (vm->standby >= 0 && is_there(plan, vm->standby, config))
-		fprintf(to, " standby = \"%s\"", plan->vms[vm->standby].name);
+	print_needs(draft, vm, config, to);
+	if (vm->standby >= 0 && is_there(draft, vm->standby, config))
+		fprintf(to, " standby = \"%s\"", draft->vms[vm->standby].name);
 	fputs("\n", to);
 	print_services(vm, to);
 	fputs("}\n", to);
 }
 
 static char *
-print_config(const struct plan *plan, int config)
+print_config(const struct draft *draft, int config)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *to = open_memstream(&text, &size);
 
-	fputs(plan->head, to);
-	for (int i = 0; i < plan->externals_count; i++)
+	fputs(draft->head, to);
+	for (int i = 0; i < draft->externals_count; i++)
 		fprintf(to, "external \"x%d\" { address = \"10.0.1.%d\" services = {\"%s\"} }\n", i,
-			i + 1, plan->externals[i].name);
-	for (int i = 0; i < plan->vms_count; i++)
-		if (is_there(plan, i, config))
-			print_vm(plan, i, config, to);
+			i + 1, draft->externals[i].name);
+	for (int i = 0; i < draft->vms_count; i++)
+		if (is_there(draft, i, config))
+			print_vm(draft, i, config, to);
 	fclose(to);
 	return text;
 }
 
 /* Whether it speaks of a VM that is left out. */
 static bool
-speaks_of_others(const struct plan *plan, const char *text)
+speaks_of_others(const struct draft *draft, const char *text)
 {
 	char copy[160], *rest = copy, *word;
 
 	TEXT_SET(copy, text);
 	while ((word = strsep(&rest, " ")))
-		for (int i = 0; i < plan->vms_count; i++)
-			if (!plan->vm_kept[i] && strcmp(plan->vms[i].name, word) == 0)
+		for (int i = 0; i < draft->vms_count; i++)
+			if (!draft->vm_kept[i] && strcmp(draft->vms[i].name, word) == 0)
 				return true;
 	return false;
 }
 
 void
-plan_scenario(const struct plan *plan, struct scenario *scenario)
+draft_scenario(const struct draft *draft, struct scenario *scenario)
 {
-	*scenario = (struct scenario){.seed = plan->seed};
-	snprintf(scenario->name, sizeof(scenario->name), "seed-%" PRIu64, plan->seed);
-	for (int i = 0; i < PLAN_CONFIGS; i++) {
-		char *text = print_config(plan, i);
+	*scenario = (struct scenario){.seed = draft->seed};
+	snprintf(scenario->name, sizeof(scenario->name), "seed-%" PRIu64, draft->seed);
+	for (int i = 0; i < DRAFT_CONFIGS; i++) {
+		char *text = print_config(draft, i);
 		char name[8];
 
 		snprintf(name, sizeof(name), "c%d", i);
 		scenario_add_config(scenario, name, text);
 		free(text);
 	}
-	for (int i = 0; i < plan->vms_count; i++) {
+	for (int i = 0; i < draft->vms_count; i++) {
 		char text[300];
 
-		snprintf(text, sizeof(text), "%s %s", plan->vms[i].name, plan->vms[i].guest);
-		if (plan->vm_kept[i])
+		snprintf(text, sizeof(text), "%s %s", draft->vms[i].name, draft->vms[i].guest);
+		if (draft->vm_kept[i])
 			scenario_add_guest(scenario, text);
 	}
-	for (size_t i = 0; i < plan->ops_count; i++)
-		if (plan->ops[i].kept && !speaks_of_others(plan, plan->ops[i].text))
-			scenario_add_op(scenario, plan->ops[i].at_ms, "%s", plan->ops[i].text);
-	if (plan->end_ms > 0)
-		scenario_add_op(scenario, plan->end_ms, "end");
+	for (size_t i = 0; i < draft->ops_count; i++)
+		if (draft->ops[i].kept && !speaks_of_others(draft, draft->ops[i].text))
+			scenario_add_op(scenario, draft->ops[i].at_ms, "%s", draft->ops[i].text);
+	if (draft->end_ms > 0)
+		scenario_add_op(scenario, draft->end_ms, "end");
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "tests/sim/plan.h"
+#include "tests/sim/draft.h"
 
 #define BEGIN_MS 3000 /* before that nothing happens */
 
@@ -23,27 +23,27 @@ add(char *text, size_t size, const char *format, ...)
 }
 #define ADD(array, ...) add(array, sizeof(array), __VA_ARGS__)
 
-static void add_op(struct plan *plan, int64_t at_ms, const char *format, ...)
+static void add_op(struct draft *draft, int64_t at_ms, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static void
-add_op(struct plan *plan, int64_t at_ms, const char *format, ...)
+add_op(struct draft *draft, int64_t at_ms, const char *format, ...)
 {
-	struct plan_op *op;
+	struct draft_op *op;
 	va_list args;
 
-	plan->ops = mem_resize(plan->ops, plan->ops_count + 1, sizeof(*plan->ops));
-	op = &plan->ops[plan->ops_count++];
-	*op = (struct plan_op){.at_ms = at_ms, .kept = true};
+	draft->ops = mem_resize(draft->ops, draft->ops_count + 1, sizeof(*draft->ops));
+	op = &draft->ops[draft->ops_count++];
+	*op = (struct draft_op){.at_ms = at_ms, .kept = true};
 	va_start(args, format);
 	vsnprintf(op->text, sizeof(op->text), format, args);
 	va_end(args);
 }
 
 struct moment {
-	struct plan *plan;
+	struct draft *draft;
 	struct dice *dice;
 	int64_t at_ms;
-	const struct plan_vm *vm; /* any */
+	const struct draft_vm *vm; /* any */
 };
 
 static int64_t
@@ -55,7 +55,7 @@ later(const struct moment *moment, int least_s, int most_s)
 static void
 make_guest_op(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "%s %s",
+	add_op(moment->draft, moment->at_ms, "%s %s",
 	       ONE_OF(moment->dice, "crash", "crash", "poweroff", "reboot", "hang"),
 	       moment->vm->name);
 }
@@ -63,39 +63,39 @@ make_guest_op(const struct moment *moment)
 static void
 make_hang(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "hang %s %ds", moment->vm->name,
+	add_op(moment->draft, moment->at_ms, "hang %s %ds", moment->vm->name,
 	       dice_pick(moment->dice, 1, 20));
 }
 
 static void
 make_service_op(const struct moment *moment)
 {
-	const struct plan_vm *vm = moment->vm;
+	const struct draft_vm *vm = moment->vm;
 	const char *name;
 
 	if (vm->services_count == 0)
 		return;
 	name = vm->services[dice_pick(moment->dice, 0, vm->services_count - 1)].name;
-	add_op(moment->plan, moment->at_ms, "service %s %s %s%s", vm->name, name,
+	add_op(moment->draft, moment->at_ms, "service %s %s %s%s", vm->name, name,
 	       ONE_OF(moment->dice, "stop", "hang"),
 	       dice_once_in(moment->dice, 4) ? " lasting" : "");
 	if (dice_once_in(moment->dice, 2))
-		add_op(moment->plan, later(moment, 1, 60), "service %s %s ok lasting", vm->name,
+		add_op(moment->draft, later(moment, 1, 60), "service %s %s ok lasting", vm->name,
 		       name);
 }
 
 static void
 make_external_op(const struct moment *moment)
 {
-	int number = moment->plan->externals_count;
+	int number = moment->draft->externals_count;
 
 	if (number == 0)
 		return;
 	number = dice_pick(moment->dice, 0, number - 1);
-	add_op(moment->plan, moment->at_ms, "service x%d %s %s", number,
-	       moment->plan->externals[number].name, ONE_OF(moment->dice, "stop", "hang"));
-	add_op(moment->plan, later(moment, 2, 60), "service x%d %s ok", number,
-	       moment->plan->externals[number].name);
+	add_op(moment->draft, moment->at_ms, "service x%d %s %s", number,
+	       moment->draft->externals[number].name, ONE_OF(moment->dice, "stop", "hang"));
+	add_op(moment->draft, later(moment, 2, 60), "service x%d %s ok", number,
+	       moment->draft->externals[number].name);
 }
 
 static void
@@ -104,9 +104,9 @@ make_xl(const struct moment *moment)
 	const char *verb = ONE_OF(moment->dice, "create", "pause", "unpause", "shutdown", "reboot",
 				  "destroy", "save", "restore", "leave", "arrive");
 
-	add_op(moment->plan, moment->at_ms, "xl %s %s", verb, moment->vm->name);
+	add_op(moment->draft, moment->at_ms, "xl %s %s", verb, moment->vm->name);
 	if (strcmp(verb, "pause") == 0 && dice_once_in(moment->dice, 2))
-		add_op(moment->plan, later(moment, 1, 40), "xl unpause %s", moment->vm->name);
+		add_op(moment->draft, later(moment, 1, 40), "xl unpause %s", moment->vm->name);
 }
 
 static void
@@ -129,9 +129,9 @@ make_request(const struct moment *moment)
 		ADD(more, " id=r%d", dice_pick(dice, 0, 30));
 	if (dice_once_in(dice, 12))
 		ADD(more, " undo");
-	add_op(moment->plan, moment->at_ms, "request %s %s%s", verb, moment->vm->name, more);
+	add_op(moment->draft, moment->at_ms, "request %s %s%s", verb, moment->vm->name, more);
 	if (strcmp(verb, "maintenance") == 0 && dice_once_in(dice, 2))
-		add_op(moment->plan, later(moment, 5, 60), "request maintenance %s number=0",
+		add_op(moment->draft, later(moment, 5, 60), "request maintenance %s number=0",
 		       moment->vm->name);
 }
 
@@ -141,31 +141,31 @@ make_request_of_many(const struct moment *moment)
 	bool shutdown = dice_once_in(moment->dice, 2);
 	const char *whom = ONE_OF(moment->dice, "*", "group:odd", "group:even");
 
-	add_op(moment->plan, moment->at_ms, "request %s %s id=m%d",
+	add_op(moment->draft, moment->at_ms, "request %s %s id=m%d",
 	       shutdown ? "shutdown" : "launch", whom, dice_pick(moment->dice, 0, 1000));
 	if (shutdown)
-		add_op(moment->plan, later(moment, 1, 90), "request launch %s id=m%d", whom,
+		add_op(moment->draft, later(moment, 1, 90), "request launch %s id=m%d", whom,
 		       dice_pick(moment->dice, 0, 1000));
 }
 
 static void
 make_cancel(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "cancel %s%d", ONE_OF(moment->dice, "r", "m", "auto-"),
+	add_op(moment->draft, moment->at_ms, "cancel %s%d", ONE_OF(moment->dice, "r", "m", "auto-"),
 	       dice_pick(moment->dice, 0, 30));
 }
 
 static void
 make_kill(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "%s kill",
+	add_op(moment->draft, moment->at_ms, "%s kill",
 	       ONE_OF(moment->dice, "engine", "engine", "hypervisor", "agentx", "agent"));
 }
 
 static void
 make_when(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "when action %s %s do %s kill",
+	add_op(moment->draft, moment->at_ms, "when action %s %s do %s kill",
 	       ONE_OF(moment->dice, "start", "pause", "unpause", "shutdown", "restart", "replace",
 		      "reap", "destroy"),
 	       moment->vm->name, ONE_OF(moment->dice, "engine", "agent", "hypervisor"));
@@ -176,8 +176,8 @@ make_silence(const struct moment *moment)
 {
 	const char *what = ONE_OF(moment->dice, "states", "figures");
 
-	add_op(moment->plan, moment->at_ms, "silence %s on", what);
-	add_op(moment->plan, later(moment, 2, 30), "silence %s off", what);
+	add_op(moment->draft, moment->at_ms, "silence %s on", what);
+	add_op(moment->draft, later(moment, 2, 30), "silence %s off", what);
 }
 
 static void
@@ -191,14 +191,14 @@ make_fault(const struct moment *moment)
 	    {"probing slow", "probing well"}};
 	size_t i = dice_roll(moment->dice) % (sizeof(pairs) / sizeof(pairs[0]));
 
-	add_op(moment->plan, moment->at_ms, "%s", pairs[i][0]);
-	add_op(moment->plan, later(moment, 2, 40), "%s", pairs[i][1]);
+	add_op(moment->draft, moment->at_ms, "%s", pairs[i][0]);
+	add_op(moment->draft, later(moment, 2, 40), "%s", pairs[i][1]);
 }
 
 static void
 make_inject(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "inject %s %s %s after=%ds",
+	add_op(moment->draft, moment->at_ms, "inject %s %s %s after=%ds",
 	       ONE_OF(moment->dice, "fail", "fail", "slow", "never"),
 	       ONE_OF(moment->dice, "start", "shutdown", "pause", "unpause", "restart", "replace",
 		      "all"),
@@ -208,41 +208,41 @@ make_inject(const struct moment *moment)
 static void
 make_helper(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "helper kill %s", moment->vm->name);
+	add_op(moment->draft, moment->at_ms, "helper kill %s", moment->vm->name);
 }
 
 static void
 make_reload(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "reload %s", ONE_OF(moment->dice, "c0", "c1", "c2"));
+	add_op(moment->draft, moment->at_ms, "reload %s", ONE_OF(moment->dice, "c0", "c1", "c2"));
 }
 
 static void
 make_rebuild(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "file %s",
+	add_op(moment->draft, moment->at_ms, "file %s",
 	       ONE_OF(moment->dice, "c0", "c1", "c2", "broken"));
-	add_op(moment->plan, later(moment, 1, 5), "request rebuild * id=b%d",
+	add_op(moment->draft, later(moment, 1, 5), "request rebuild * id=b%d",
 	       dice_pick(moment->dice, 0, 1000));
 }
 
 static void
 make_wall(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "wall %s%ds", dice_once_in(moment->dice, 2) ? "+" : "-",
-	       dice_pick(moment->dice, 1, 4000));
+	add_op(moment->draft, moment->at_ms, "wall %s%ds",
+	       dice_once_in(moment->dice, 2) ? "+" : "-", dice_pick(moment->dice, 1, 4000));
 }
 
 static void
 make_host(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "host reboot %ds", dice_pick(moment->dice, 5, 20));
+	add_op(moment->draft, moment->at_ms, "host reboot %ds", dice_pick(moment->dice, 5, 20));
 }
 
 static void
 make_used(const struct moment *moment)
 {
-	add_op(moment->plan, moment->at_ms, "used %s %d", moment->vm->name,
+	add_op(moment->draft, moment->at_ms, "used %s %d", moment->vm->name,
 	       dice_pick(moment->dice, 20, 400));
 }
 
@@ -291,7 +291,7 @@ make_something(const struct moment *moment)
 static int
 compare_ops(const void *a, const void *b)
 {
-	const struct plan_op *x = a, *y = b;
+	const struct draft_op *x = a, *y = b;
 
 	if (x->at_ms != y->at_ms)
 		return x->at_ms < y->at_ms ? -1 : 1;
@@ -300,7 +300,7 @@ compare_ops(const void *a, const void *b)
 
 /* Things come in bursts, with rest between, and near to each other in a burst. */
 void
-plan_make_ops(struct plan *plan, struct dice *dice)
+draft_make_ops(struct draft *draft, struct dice *dice)
 {
 	int bursts = dice_pick(dice, 1, 8);
 	int64_t at_ms = BEGIN_MS;
@@ -310,17 +310,17 @@ plan_make_ops(struct plan *plan, struct dice *dice)
 
 		at_ms += dice_pick(dice, 0, 60000);
 		for (int j = 0; j < count; j++) {
-			struct moment moment = {.plan = plan, .dice = dice, .at_ms = at_ms};
+			struct moment moment = {.draft = draft, .dice = dice, .at_ms = at_ms};
 
-			moment.vm = &plan->vms[dice_pick(dice, 0, plan->vms_count - 1)];
+			moment.vm = &draft->vms[dice_pick(dice, 0, draft->vms_count - 1)];
 			make_something(&moment);
 			at_ms += dice_once_in(dice, 3) ? dice_pick(dice, 0, 10)
 						       : dice_pick(dice, 0, 6000);
 		}
 	}
-	qsort(plan->ops, plan->ops_count, sizeof(*plan->ops), compare_ops);
-	at_ms = plan->ops_count > 0 ? plan->ops[plan->ops_count - 1].at_ms : at_ms;
-	add_op(plan, at_ms + 1000, "heal");
-	add_op(plan, at_ms + 1000, "rest");
-	plan->ops[plan->ops_count - 1].pinned = plan->ops[plan->ops_count - 2].pinned = true;
+	qsort(draft->ops, draft->ops_count, sizeof(*draft->ops), compare_ops);
+	at_ms = draft->ops_count > 0 ? draft->ops[draft->ops_count - 1].at_ms : at_ms;
+	add_op(draft, at_ms + 1000, "heal");
+	add_op(draft, at_ms + 1000, "rest");
+	draft->ops[draft->ops_count - 1].pinned = draft->ops[draft->ops_count - 2].pinned = true;
 }

@@ -1,0 +1,304 @@
+/* What others do to VMs: the host, guests, and persons, by hand or by request. */
+#include "engine/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define OURS_MS 300000	       /* an end that an action asked for so lately is of its making */
+#define BOOT_NOISE_MS 60000    /* the wall clock tells of the host's boot, and is set at times */
+#define BOOT_TICK_MS 2000      /* and of one boot the same clock tells differently by so much */
+#define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
+
+/*
+ * ---- 4. What is done on purpose is respected ----
+ *
+ * A guest that powered itself off, or that somebody shut down, destroyed, paused, saved or moved
+ * away on the host, is left so; a crash is not on purpose, and a reboot is no failure. Of a VM that
+ * went and left no word (it was destroyed, or the agent was away) it is held to be on purpose too,
+ * as a wrong start does more harm than none; but for the end of the whole host, which is told from
+ * it by the next look at the figures.
+ */
+
+/* A standby is to stand in no more, and so is its primary. */
+static void
+standby_ends(struct engine *engine, struct vm *vm)
+{
+	if (!vm_stands_in(vm))
+		return;
+	care_set_goal(engine, vm->primary, PLAN_NONE);
+	care_release(engine, vm->primary, "the standby was ended on purpose");
+}
+
+static bool
+lived(enum vm_state state)
+{
+	return state == VM_RUNNING || state == VM_PAUSED || state == VM_SUSPENDING ||
+	       state == VM_MIGRATING || state == VM_SHUTTING_DOWN;
+}
+
+/* An action, a person's or ours, ended the domain or was to. */
+static bool
+is_of_an_action(const struct engine *engine, const struct vm *vm)
+{
+	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
+	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
+}
+
+static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
+			const char *why);
+
+static void
+notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
+{
+	uint32_t reason = vm->domain ? vm->domain->state.reason : vm->died;
+	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
+
+	if (is_of_an_action(engine, vm) || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
+		return;
+	if (told)
+		respect_off(engine, vm,
+			    state == VM_SUSPENDED ? DESIRED_SUSPENDED : DESIRED_SHUTDOWN,
+			    vm->kept.change_reason);
+	else
+		vm->policy.unseen = engine->unseen = true;
+}
+
+/* Its domain is new to it. One that a person started although something is missing is excused. */
+static void
+notice_start(struct engine *engine, struct vm *vm)
+{
+	bool ours = vm->action ? request_is_internal(vm->action)
+			       : vm->made_by_us && vm->made_domid == vm->kept.domid;
+
+	vm->policy.unseen = false;
+	vm->policy.stop_failed = false;
+	if (ours)
+		return;
+	care_set_goal(engine, vm, PLAN_RUN);
+	care_set_desired(vm, DESIRED_RUNNING);
+	vm->kept.excused = !vm_has_all(vm);
+	vm->unsaved = true;
+}
+
+static void
+notice_pause(struct engine *engine, struct vm *vm)
+{
+	if (vm->kept.blocked == DEPENDENCY_PAUSE || vm->verb != VERB_NONE ||
+	    vm_cause(engine, vm, VM_PAUSED) == VERB_PAUSE)
+		return;
+	care_leave_alone(engine, vm, DESIRED_PAUSED, vm->kept.change_reason);
+}
+
+static void
+notice_unpause(struct engine *engine, struct vm *vm)
+{
+	uint32_t cause = vm_cause(engine, vm, VM_RUNNING);
+
+	if (cause == VERB_UNPAUSE && vm_cause_is_ours(vm))
+		return;
+	if (vm->kept.blocked == DEPENDENCY_PAUSE) {
+		care_unblock(engine, vm, "a person unpaused it");
+		vm->kept.excused = !vm_has_all(vm);
+	}
+	if (cause != VERB_UNPAUSE)
+		care_leave_alone(engine, vm, DESIRED_RUNNING, vm->kept.change_reason);
+}
+
+void
+notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to)
+{
+	if (!vm->config)
+		return;
+	if (to == VM_RUNNING && from == VM_PAUSED)
+		notice_unpause(engine, vm);
+	else if (to == VM_RUNNING && !lived(from))
+		notice_start(engine, vm);
+	else if (to == VM_PAUSED && from == VM_RUNNING)
+		notice_pause(engine, vm);
+	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && lived(from))
+		notice_off(engine, vm, to);
+	else if (to == VM_CRASHED && !vm_is_watched(vm))
+		care_set_goal(engine, vm, PLAN_NONE); /* its file says what becomes of it */
+}
+
+static void
+respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired, const char *why)
+{
+	vm->policy.unseen = false;
+	vm->kept.excused = false;
+	care_unblock(engine, vm, "it is off");
+	care_set_goal(engine, vm, PLAN_NONE);
+	care_leave_alone(engine, vm, desired, why);
+	standby_ends(engine, vm);
+}
+
+/* ---- the host's boot ---- */
+
+/* With the host all that ran went down; what is to start by itself does, whatever it was before,
+ * unless a person has spoken since (of which nothing is known where no boot was ever seen before).
+ * A standby waits for its turn. */
+static void
+boot_vm(struct engine *engine, struct vm *vm)
+{
+	bool first = engine->boot_wall_ms == 0 && vm->kept.desired > DESIRED_RUNNING;
+	bool starts = vm->config->policy.autostart && !vm->primary && !vm->policy.spoken && !first;
+
+	if (vm->domain)
+		return;
+	vm->policy.unseen = false;
+	vm->policy.restarts_row = 0;
+	vm->kept.excused = false;
+	care_unblock(engine, vm, "the host was booted");
+	care_human_over(engine, vm, "the host was booted");
+	care_release(engine, vm, "the host was booted");
+	if (starts)
+		care_set_desired(vm, DESIRED_RUNNING);
+	if (!vm->policy.spoken)
+		care_set_goal(engine, vm, starts ? PLAN_RUN : PLAN_NONE);
+}
+
+/* The clock of the host's boot runs on while we live; across our own starts only the wall clock
+ * tells, which a person or a time service may have set meanwhile. */
+static bool
+host_is_booted_anew(const struct engine *engine, int64_t boot_wall_ms)
+{
+	if (engine->boot_known)
+		return llabs(engine->host.boot_mono_ms - engine->boot_mono_ms) > BOOT_TICK_MS;
+	return engine->boot_wall_ms == 0 ||
+	       llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS;
+}
+
+static void
+host_keep_boot(struct engine *engine, int64_t boot_wall_ms)
+{
+	engine->boot_wall_ms = boot_wall_ms;
+	for (size_t i = 0; i < engine->order_count; i++) {
+		engine->order[i]->kept.boot_wall_ms = boot_wall_ms;
+		engine->order[i]->unsaved = true;
+		vm_touch(engine, engine->order[i]);
+	}
+}
+
+/* Those that went without a word did not go with the host. */
+static void
+host_settle_unseen(struct engine *engine)
+{
+	engine->unseen = false;
+	for (size_t i = 0; i < engine->order_count; i++)
+		if (engine->order[i]->policy.unseen)
+			respect_off(engine, engine->order[i], DESIRED_SHUTDOWN,
+				    "it is gone, and left no word why");
+}
+
+void
+notice_host(struct engine *engine)
+{
+	int64_t boot_wall_ms =
+	    engine->now.wall_ms - (engine->now.mono_ms - engine->host.boot_mono_ms);
+	bool anew;
+
+	if (engine->host.memory_kib == 0 || !engine->states_ok)
+		return;
+	anew = host_is_booted_anew(engine, boot_wall_ms);
+	engine->boot_known = true;
+	engine->boot_mono_ms = engine->host.boot_mono_ms;
+	if (anew)
+		log_info("the host was booted: VMs that are to start by themselves are launched");
+	for (size_t i = 0; anew && i < engine->order_count; i++)
+		if (engine->order[i]->config)
+			boot_vm(engine, engine->order[i]);
+	if (anew || llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS / 2)
+		host_keep_boot(engine, boot_wall_ms);
+	if (engine->unseen)
+		host_settle_unseen(engine);
+}
+
+/* ---- what a person asks for ---- */
+
+static void
+accept_recall(struct engine *engine, struct vm *vm, uint32_t number)
+{
+	(void)number;
+	care_human_over(engine, vm, "a person has it in hand");
+	care_recall(engine, vm);
+}
+
+static void
+accept_off(struct engine *engine, struct vm *vm, uint32_t number)
+{
+	(void)number;
+	care_set_goal(engine, vm, PLAN_OFF);
+	standby_ends(engine, vm);
+}
+
+static void
+accept_pause(struct engine *engine, struct vm *vm, uint32_t number)
+{
+	(void)number;
+	care_unblock(engine, vm, "a person wants it paused");
+}
+
+static void
+accept_maintenance(struct engine *engine, struct vm *vm, uint32_t number)
+{
+	care_human_over(engine, vm, "a person has it in hand");
+	care_maintain(engine, vm, number);
+}
+
+static void
+accept_memory(struct engine *engine, struct vm *vm, uint32_t number)
+{
+	(void)number;
+	vm->kept.memory_rest_wall_ms = engine->now.wall_ms + MEMORY_REST_MS;
+	vm->policy.memory_rest_ms = engine->now.mono_ms + MEMORY_REST_MS;
+}
+
+#define ACCEPT_MARK(name, field)                                                                   \
+	static void accept_##name(struct engine *engine, struct vm *vm, uint32_t number)           \
+	{                                                                                          \
+		(void)engine;                                                                      \
+		vm->kept.field = number;                                                           \
+	}
+ACCEPT_MARK(memory_min, memory_min_mib)
+ACCEPT_MARK(memory_max, memory_max_mib)
+ACCEPT_MARK(memory_high, memory_high)
+ACCEPT_MARK(memory_low, memory_low)
+
+/* What is desired of a VM from the moment that a request is accepted, and what else follows. */
+static const struct {
+	enum vm_desired desired; /* 0: as before */
+	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
+} wishes[VERB_LAST + 1] = {
+    [VERB_START] = {DESIRED_RUNNING, accept_recall},
+    [VERB_REBOOT] = {DESIRED_RUNNING, accept_recall},
+    [VERB_RESTORE] = {DESIRED_RUNNING, accept_recall},
+    [VERB_UNPAUSE] = {DESIRED_RUNNING, NULL},
+    [VERB_PAUSE] = {DESIRED_PAUSED, accept_pause},
+    [VERB_SAVE] = {DESIRED_SUSPENDED, accept_off},
+    [VERB_SHUTDOWN] = {DESIRED_SHUTDOWN, accept_off},
+    [VERB_DESTROY] = {DESIRED_SHUTDOWN, accept_off},
+    [VERB_MEMORY] = {0, accept_memory},
+    [VERB_MAINTENANCE] = {0, accept_maintenance},
+    [VERB_MEMORY_MIN] = {0, accept_memory_min},
+    [VERB_MEMORY_MAX] = {0, accept_memory_max},
+    [VERB_MEMORY_HIGH] = {0, accept_memory_high},
+    [VERB_MEMORY_LOW] = {0, accept_memory_low},
+};
+
+void
+notice_request(struct engine *engine, struct vm *vm, const struct mib_request *request)
+{
+	vm->policy.spoken = true;
+	vm->policy.retry_ms = 0;
+	if (request->verb < 0 || request->verb > VERB_LAST)
+		return;
+	if (wishes[request->verb].desired != 0)
+		care_set_desired(vm, wishes[request->verb].desired);
+	if (wishes[request->verb].accept)
+		wishes[request->verb].accept(engine, vm, request->number);
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
