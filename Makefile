@@ -65,7 +65,7 @@ $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libtest.a
 # The simulator is one program of many files.
 SIM = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 $(BUILD)/tests/sim/sim: $(SIM) $(BUILD)/libtest.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) -lpthread
 
 # What [walk] is measured against: a module of snmpd with the same table.
 INMASTER = tests/bench/inmaster/inmaster.c agentx/snmp/variable.c $(MIB) $(BASE)

@@ -19,6 +19,7 @@ struct hold_wait {
 	struct world *world;
 	uint32_t token;
 	struct hold hold;
+	char whom[VM_NAME_SIZE]; /* as the manager meant it */
 	bool undo, begun, held;
 	struct timer timer;
 };
@@ -103,7 +104,8 @@ set_end(void *arg)
 	struct world *world = wait->world;
 
 	if (!wait->held)
-		say_set(world, &wait->hold, "commitFailed: the engine does not answer");
+		say_set(world, wait->hold.id, wait->hold.verb, wait->whom,
+			"commitFailed: the engine does not answer");
 	tell(world, wait->token, wait->held && !wait->undo ? MSG_RELEASE : MSG_DROP);
 	wait_free(wait);
 	set_begin(world);
@@ -124,15 +126,16 @@ set_held(struct world *world, uint32_t token, const struct hold_answer *answer)
 		char text[TEXT_SIZE + 32];
 
 		snprintf(text, sizeof(text), "commitFailed: %.100s", answer->error);
-		say_set(world, &wait->hold, text);
+		say_set(world, wait->hold.id, wait->hold.verb, wait->whom, text);
 		tell(world, token, MSG_DROP);
 		wait_free(wait);
 		set_begin(world);
 		return;
 	}
-	say_set(world, &wait->hold, wait->undo ? "undone" : "noError");
+	say_set(world, wait->hold.id, wait->hold.verb, wait->whom,
+		wait->undo ? "undone" : "noError");
 	if (!wait->undo)
-		check_accepted(world, &wait->hold, token);
+		check_accepted(world, &wait->hold, wait->whom, token);
 	world_after(world, &wait->timer, world_lag(world, LAG_SNMPD, token), set_end, wait);
 }
 
@@ -154,18 +157,13 @@ set_begin(struct world *world)
 }
 
 void
-agentx_set(struct world *world, const struct hold *hold, bool undo)
+agentx_set(struct world *world, const struct hold *hold, const char *whom, bool undo)
 {
-	struct agentx *agentx = &world->agentx;
-	struct hold_wait *wait;
+	struct hold_wait *wait = mem_alloc(sizeof(*wait));
 
-	if (!agentx->lives || !agentx->channel.attached) {
-		say_set(world, hold, "resourceUnavailable");
-		return;
-	}
-	wait = mem_alloc(sizeof(*wait));
 	*wait = (struct hold_wait){.world = world, .hold = *hold, .undo = undo};
-	TAILQ_INSERT_TAIL(&agentx->holds, wait, next);
+	TEXT_SET(wait->whom, whom);
+	TAILQ_INSERT_TAIL(&world->agentx.holds, wait, next);
 	set_begin(world);
 }
 

@@ -154,6 +154,7 @@ check_effect(struct world *world, struct effect *effect)
 		supervision_action(world, &effect->action);
 	} else if (effect->type == EFFECT_EVENT) {
 		count_event(world->check, &effect->event);
+		supervision_event(world, &effect->event);
 		if (effect->event.type == EVENT_REQUEST_FINISHED)
 			supervision_ended(world, &effect->event);
 	}
@@ -187,8 +188,10 @@ check_born(struct world *world, const struct store_content *content)
 void
 check_loaded(struct world *world)
 {
-	if (world->check->config != world->text)
+	if (world->check->config != world->text) {
 		pairs_forget(world);
+		supervision_loaded(world);
+	}
 	world->check->config = world->text;
 }
 
@@ -196,6 +199,7 @@ void
 check_died(struct world *world)
 {
 	world->check->states_told = world->check->figures_ok = false;
+	supervision_died(world);
 }
 
 void

@@ -40,7 +40,7 @@ void check_outcome(struct world *world, const struct action *action, const struc
 void check_durable(struct world *world, int table, const void *row);
 
 /* A manager was told noError; snmpd acknowledged; a row of agentx changed. */
-void check_accepted(struct world *world, const struct hold *hold, uint32_t token);
+void check_accepted(struct world *world, const struct hold *hold, const char *whom, uint32_t token);
 void check_handed(struct world *world, const struct mib_event *event);
 void check_row(struct world *world, int kind, const void *old, const void *row);
 

@@ -35,7 +35,9 @@ struct watched {
 	int64_t
 	    restarts_ms[RESTARTS_MAX]; /* by supervision, since a person last wanted something */
 	size_t restarts_count;
-	bool acted_on; /* an action is on its way that takes its services away */
+	bool configured;
+	unsigned blocked; /* 1: it is told so; more: it was to be paused since, so many times */
+	bool acted_on;	  /* an action is on its way that takes its services away */
 };
 
 /* A request on many VMs that is not over. */
@@ -112,6 +114,9 @@ void rows_told(struct world *world, const struct message *message);
 
 void supervision_action(struct world *world, const struct action *action);
 void supervision_accepted(struct world *world, const struct asked *asked, uint32_t number);
+void supervision_event(struct world *world, const struct mib_event *event);
+void supervision_died(struct world *world);
+void supervision_loaded(struct world *world);
 void supervision_ended(struct world *world, const struct mib_event *event);
 
 /* Whether it is one of those that a request on many is about. */

@@ -8,7 +8,7 @@
 struct pair {
 	enum event_type first;
 	char of[VM_NAME_SIZE + SERVICE_NAME_SIZE];
-	bool open;
+	bool open, unsure;
 };
 
 static const struct {
@@ -51,10 +51,11 @@ pairs_durable(struct world *world, const struct mib_event *event)
 		if (!begins && event->type != (int32_t)kinds[i].second)
 			continue;
 		pair = pair_of(world->check, kinds[i].first, event);
-		if (begins == pair->open)
+		if (begins == pair->open && !pair->unsure)
 			check_fail(world, "pairs", "%s %s follows another, or nothing",
 				   name_of(event_type_names, event->type), pair->of);
 		pair->open = begins;
+		pair->unsure = false;
 	}
 }
 
@@ -65,6 +66,5 @@ pairs_forget(struct world *world)
 	struct check *check = world->check;
 
 	for (size_t i = 0; i < check->pairs_count; i++)
-		if (*check->pairs[i].of)
-			check->pairs[i--] = check->pairs[--check->pairs_count];
+		check->pairs[i].unsure |= *check->pairs[i].of != '\0';
 }

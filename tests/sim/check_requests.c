@@ -36,7 +36,7 @@ requests_effect(struct world *world, const struct effect *effect)
 }
 
 void
-check_accepted(struct world *world, const struct hold *hold, uint32_t token)
+check_accepted(struct world *world, const struct hold *hold, const char *whom, uint32_t token)
 {
 	struct check *check = world->check;
 	const char *id = "";
@@ -56,7 +56,7 @@ check_accepted(struct world *world, const struct hold *hold, uint32_t token)
 	asked->verb = hold->verb;
 	asked->number_asked = hold->number;
 	asked->accepted_ms = world_now(world);
-	TEXT_SET(asked->vm, hold->vm_text);
+	TEXT_SET(asked->vm, whom);
 	supervision_accepted(world, asked, hold->number);
 }
 

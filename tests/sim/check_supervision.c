@@ -148,7 +148,8 @@ any_acted_on(const struct world *world, const struct config_vm *vm)
 static void
 not_for_unknown(struct world *world, const struct action *action, const struct config_vm *vm)
 {
-	if (action->verb != VERB_PAUSE)
+	/* One that could not be paused at first is tried again until all is up. */
+	if (action->verb != VERB_PAUSE || watched_of(world, action->name)->blocked > 1)
 		return;
 	if (dependencies(world, action->name, DEPENDENCY_FAILED) == 0)
 		check_fail(world, "unknown", "%s is paused, and none of its rows says failed",
@@ -183,6 +184,22 @@ left_alone(struct world *world, const struct action *action, const struct watche
 				   watched->person == PERSON_OFF ? "off" : "paused");
 }
 
+/* A manager wants something of this VM alone that takes the engine's own actions. */
+static bool
+is_asked_for(const struct world *world, const char *vm)
+{
+	const struct check *check = world->check;
+
+	for (size_t i = 0; i < check->asked_count; i++) {
+		const struct asked *asked = &check->asked[i];
+
+		if (asked->accepted && asked->ends == 0 && strcmp(asked->vm, vm) == 0 &&
+		    (asked->verb == VERB_LAUNCH || asked->verb == VERB_DESIRE))
+			return true;
+	}
+	return false;
+}
+
 /* Its death is dealt with as its file says, in maintenance too. */
 static void
 maintained(struct world *world, const struct action *action, const struct watched *watched)
@@ -190,7 +207,8 @@ maintained(struct world *world, const struct action *action, const struct watche
 	int64_t wall_ms = world_instant(world).wall_ms;
 
 	if (watched->maintenance_ms == 0 || wall_ms >= watched->maintenance_wall ||
-	    action->verb == ACTION_REAP || action->verb == ACTION_REPLACE)
+	    action->verb == ACTION_REAP || action->verb == ACTION_REPLACE ||
+	    is_asked_for(world, action->name))
 		return;
 	check_fail(world, "maintenance", "%s is in maintenance, and %s goes out", action->name,
 		   name_of(verb_names, (int)action->verb));
@@ -233,7 +251,8 @@ boots_first(struct world *world, const struct action *action, const struct watch
 {
 	const struct domain *d = watched->vm->domain;
 
-	if (action->verb != ACTION_RESTART)
+	/* Where the wall clock was set nobody knows when it began. */
+	if (action->verb != ACTION_RESTART || world->wall_skew_ms != 0)
 		return;
 	if (d && d->phase == PHASE_LIVE && d->up_ms < 0 &&
 	    domain_active_ms(d) + SLACK_MS < vm->policy.boot_ms && d->guest == GUEST_BOOTING)
@@ -242,6 +261,38 @@ boots_first(struct world *world, const struct action *action, const struct watch
 		if (!served_lately(world, &vm->needs[i]))
 			check_fail(world, "boots-first",
 				   "%s is restarted, and what it needs is down", action->name);
+}
+
+/* What it sent a moment ago may not be on disk, and is not counted then. */
+void
+supervision_died(struct world *world)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->watched_count; i++) {
+		struct watched *watched = &check->watched[i];
+
+		if (watched->restarts_count > 0 &&
+		    world_now(world) - watched->restarts_ms[watched->restarts_count - 1] < SLACK_MS)
+			watched->restarts_count--;
+	}
+}
+
+/* A VM that was in no section is looked at as if for the first time. */
+void
+supervision_loaded(struct world *world)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->watched_count; i++) {
+		struct watched *watched = &check->watched[i];
+		bool is_there = check_vm(world, watched->vm->def.name) != NULL;
+
+		if (is_there && !watched->configured)
+			watched->person = PERSON_NONE;
+		watched->configured = is_there;
+		watched->restarts_count = 0;
+	}
 }
 
 bool
@@ -269,6 +320,13 @@ needs(const struct world *world, const struct config_vm *vm, const struct config
 	return false;
 }
 
+static bool
+lives(const struct vm_truth *vm)
+{
+	return vm->domain &&
+	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
+}
+
 /* A provider only when all that depend on it, among those to be shut down, are off. */
 static void
 dependents_first(struct world *world, const struct action *action, const struct config_vm *vm)
@@ -288,7 +346,7 @@ dependents_first(struct world *world, const struct action *action, const struct 
 			const struct config_vm *dependent = check_vm(world, other->vm->def.name);
 
 			if (dependent && many_has(world, many, other->vm->def.name) &&
-			    needs(world, dependent, vm) && other->vm->domain &&
+			    needs(world, dependent, vm) && lives(other->vm) &&
 			    other->off_ms < many->accepted_ms)
 				check_fail(world, "dependents-first",
 					   "%s is shut down, and %s, which needs it, is not off",
@@ -313,6 +371,7 @@ supervision_action(struct world *world, const struct action *action)
 		return;
 	needs_first(world, action, vm);
 	not_for_unknown(world, action, vm);
+	watched->blocked += action->verb == VERB_PAUSE;
 	left_alone(world, action, watched);
 	maintained(world, action, watched);
 	restart_limit(world, action, watched, vm);
@@ -343,9 +402,31 @@ check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 {
 	struct watched *watched = watched_of(world, vm->def.name);
 
-	/* A reboot says nothing of what it was before. */
-	if (verb != VERB_REBOOT)
-		wants(world, watched, verb);
+	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
+	 * what it was before. */
+	if (verb == VERB_REBOOT || (verb == VERB_PAUSE && vm->domain && vm->domain->pauses > 1))
+		return;
+	wants(world, watched, verb);
+}
+
+/* What a launch needs is launched too, where it is off. */
+static void
+wants_providers(struct world *world, const struct config_vm *vm)
+{
+	const struct config *config = world->daemon.config;
+
+	for (size_t i = 0; i < vm->needs_count; i++) {
+		const struct config_vm *provider =
+		    vm->needs[i].external ? NULL : &config->vms[vm->needs[i].provider];
+		struct watched *watched =
+		    provider ? watched_of(world, provider->provider.name) : NULL;
+
+		if (!watched)
+			continue;
+		if (watched->person == PERSON_OFF)
+			wants(world, watched, VERB_LAUNCH);
+		wants_providers(world, provider);
+	}
 }
 
 static void
@@ -390,8 +471,29 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 		    strcmp(asked->vm, watched->vm->def.name) != 0)
 			continue;
 		wants(world, watched, verb);
+		if (verb == VERB_LAUNCH && check_vm(world, watched->vm->def.name))
+			wants_providers(world, check_vm(world, watched->vm->def.name));
 		if (verb == VERB_MAINTENANCE && number == 0)
 			watched->maintenance_ms = 0;
+	}
+}
+
+/* Those that a shutdown which failed, or never was, left running are nobody's to be off. */
+static void
+spare(struct world *world, const struct asked *asked)
+{
+	struct check *check = world->check;
+	struct many many = {.verb = asked->verb};
+
+	TEXT_SET(many.whom, asked->vm);
+	if (asked->verb != VERB_SHUTDOWN && asked->verb != VERB_DESIRE)
+		return;
+	for (size_t i = 0; i < check->watched_count; i++) {
+		struct watched *watched = &check->watched[i];
+
+		if (many_has(world, &many, watched->vm->def.name) && watched->vm->domain &&
+		    watched->person_ms == asked->accepted_ms)
+			watched->person = PERSON_NONE;
 	}
 }
 
@@ -407,9 +509,22 @@ supervision_ended(struct world *world, const struct mib_event *event)
 	for (size_t i = 0; i < check->asked_count; i++)
 		if (strcmp(check->asked[i].id, event->request) == 0)
 			asked = &check->asked[i];
+	if (asked && event->outcome != REQUEST_SUCCEEDED)
+		spare(world, asked);
 	if (asked && asked->verb == VERB_MAINTENANCE && event->outcome == REQUEST_SUCCEEDED &&
 	    watched_of(world, asked->vm))
 		maintain(world, watched_of(world, asked->vm), asked->number_asked);
+}
+
+void
+supervision_event(struct world *world, const struct mib_event *event)
+{
+	struct watched *watched = watched_of(world, event->vm_name);
+
+	if (watched && event->type == EVENT_VM_BLOCKED)
+		watched->blocked = 1;
+	else if (watched && event->type == EVENT_VM_UNBLOCKED)
+		watched->blocked = 0;
 }
 
 void

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tests/sim/check.h"
+#include "tests/sim/manager.h"
 #include "tests/sim/ops_internal.h"
 
 static void
@@ -128,59 +129,36 @@ op_host(struct op_call *call)
 
 /* ---- managers ---- */
 
-static uint32_t
-index_of(const struct world *world, const char *name)
-{
-	const struct rowset *set = &world->agentx.rows.sets[KIND_VM];
-
-	for (size_t i = 0; world->agentx.lives && i < set->count; i++) {
-		const struct mib_vm *row = rowset_at(set, i);
-
-		if (strcmp(row->name, name) == 0)
-			return row->index;
-	}
-	return 0;
-}
-
 bool
 op_request(struct op_call *call)
 {
-	struct world *world = call->world;
 	int verb = name_value(verb_names, call->words[1]);
-	struct hold hold = {.verb = (uint32_t)verb};
+	const char *whom = call->words[2], *id = "";
+	uint32_t number = 0;
 	bool undo = false;
 
-	if (verb <= VERB_NONE)
-		return false;
-	TEXT_SET(hold.vm_text, call->words[2]);
 	for (int i = 3; i < call->count; i++) {
 		if (strncmp(call->words[i], "id=", 3) == 0)
-			TEXT_SET(hold.id, call->words[i] + 3);
+			id = call->words[i] + 3;
 		else if (strncmp(call->words[i], "number=", 7) == 0)
-			hold.number = (uint32_t)strtoul(call->words[i] + 7, NULL, 10);
+			number = (uint32_t)strtoul(call->words[i] + 7, NULL, 10);
 		else if (strcmp(call->words[i], "undo") == 0)
 			undo = true;
 		else
 			return false;
 	}
-	if (hold.vm_text[0] != '*' && strncmp(hold.vm_text, "group:", 6) != 0) {
-		hold.vm = index_of(world, hold.vm_text);
-		if (hold.vm == 0) {
-			world_say(world, "        no such VM is known");
-			return true;
-		}
-	}
-	agentx_set(world, &hold, undo);
-	return true;
+	if (*id == '\0' && (*whom == '*' || strncmp(whom, "group:", 6) == 0))
+		return false; /* no object is of many */
+	if (verb > VERB_NONE)
+		manager_set(call->world, id, (uint32_t)verb, whom, number, undo);
+	return verb > VERB_NONE;
 }
 
 bool
 op_cancel(struct op_call *call)
 {
-	struct hold hold = {.verb = VERB_NONE};
-
-	TEXT_SET(hold.id, call->words[1]);
-	agentx_set(call->world, &hold, call->count > 2 && strcmp(call->words[2], "undo") == 0);
+	manager_set(call->world, call->words[1], VERB_NONE, "", 0,
+		    call->count > 2 && strcmp(call->words[2], "undo") == 0);
 	return true;
 }
 

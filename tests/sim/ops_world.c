@@ -12,8 +12,8 @@ op_crash(struct op_call *call)
 {
 	struct vm_truth *vm = op_vm(call, 1);
 
-	if (vm && vm->domain && !model_crash(vm->domain))
-		world_say(call->world, "        not so: %s", call->world->model->error);
+	if (vm && vm->domain && (!domain_active(vm->domain) || !model_crash(vm->domain)))
+		world_say(call->world, "        not so: it does not run");
 	return vm != NULL;
 }
 

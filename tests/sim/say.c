@@ -87,10 +87,11 @@ say_probe(struct world *world, const struct config_service *service,
 }
 
 void
-say_set(struct world *world, const struct hold *hold, const char *answer)
+say_set(struct world *world, const char *id, uint32_t verb, const char *whom, const char *answer)
 {
-	world_say(world, "set     %s %s %s: %s", *hold->id ? hold->id : "by hand",
-		  say_verb(hold->verb), hold->vm_text, answer);
+	world_say(world, "set     %s%s%s %s: %s", *id ? id : "by hand",
+		  verb == VERB_NONE ? " destroy" : " ", verb == VERB_NONE ? "" : say_verb(verb),
+		  whom, answer);
 }
 
 /* ---- rows ---- */

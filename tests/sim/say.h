@@ -9,7 +9,8 @@ void say_message(struct world *world, const struct message *message);
 void say_effect(struct world *world, const struct effect *effect);
 void say_probe(struct world *world, const struct config_service *service,
 	       const struct probe_report *report);
-void say_set(struct world *world, const struct hold *hold, const char *answer);
+void say_set(struct world *world, const char *id, uint32_t verb, const char *whom,
+	     const char *answer);
 /* A row of agentx changed from old (NULL: new) to row (NULL: gone). */
 void say_row(struct world *world, int kind, const void *old, const void *row);
 

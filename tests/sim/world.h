@@ -297,8 +297,9 @@ void agentx_offer(struct world *world);	 /* rows changed */
 void agentx_receive(struct world *world, int type, uint32_t detail, const void *body, size_t size);
 void agentx_deaf(struct world *world, bool deaf);
 struct hold;
-/* A manager's SET; undo: another part of it is refused after this one was held. */
-void agentx_set(struct world *world, const struct hold *hold, bool undo);
+/* A SET that agentx has checked, of whom; undo: another part of it is refused after this one was
+ * held. */
+void agentx_set(struct world *world, const struct hold *hold, const char *whom, bool undo);
 void agentx_dispose(struct world *world);
 
 /* prober.c */
