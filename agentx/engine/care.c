@@ -66,7 +66,7 @@ vm_is_well(const struct vm *vm)
 {
 	const struct service *service;
 
-	if (vm->presence != PRESENCE_RUNS)
+	if (vm->presence != PRESENCE_RUNS || vm->kept.replaced != REPLACED_NOT)
 		return false;
 	for (size_t i = 0; (service = vm_carries(vm, i)); i++)
 		if (service->state != SERVICE_UP)
@@ -363,6 +363,7 @@ care_replace(struct engine *engine, struct vm *vm, const char *why)
 	set_replaced(engine, vm, REPLACED);
 	care_set_goal(engine, vm->standby, PLAN_RUN);
 	care_set_desired(vm->standby, DESIRED_RUNNING);
+	vm->standby->policy.fresh = true;
 	tell(engine, EVENT_STANDBY_TOOK_OVER, vm, "%.40s stands in for it: %.60s",
 	     vm->standby->kept.name, why);
 }
@@ -370,8 +371,11 @@ care_replace(struct engine *engine, struct vm *vm, const char *why)
 void
 care_recall(struct engine *engine, struct vm *vm)
 {
-	if (vm->kept.replaced == REPLACED)
-		set_replaced(engine, vm, REPLACED_ENDS);
+	if (vm->kept.replaced != REPLACED)
+		return;
+	set_replaced(engine, vm, REPLACED_ENDS);
+	care_set_goal(engine, vm->standby, PLAN_OFF);
+	care_set_desired(vm->standby, DESIRED_SHUTDOWN);
 }
 
 void

@@ -55,12 +55,13 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 			vm->kept.restarts++;
 		vm->kept.domid = domain->domid;
 		vm->kept.owner = OWNER_UNKNOWN;
+		vm->policy.stop_failed = false;
 		vm->kept.discontinuity_wall_ms = engine->now.wall_ms;
 		vm->kept.start_wall_ms = engine->now.wall_ms;
 		vm->unsaved = true;
 	}
 	vm->died = REASON_UNKNOWN;
-	vm_touch(engine, vm);
+	vm_touch_pair(engine, vm);
 	rows_put_devices(engine, vm);
 }
 
@@ -155,7 +156,7 @@ domain_leave(struct engine *engine, struct domain *domain)
 		vm->died = domain->state.reason;
 	vm->domain = NULL;
 	domain->vm = NULL;
-	vm_touch(engine, vm);
+	vm_touch_pair(engine, vm);
 	rows_drop_devices(engine, vm->kept.index);
 }
 

@@ -92,9 +92,11 @@ struct policy {
 	int64_t restarts_ms[RESTARTS_KEPT]; /* as kept.restarts_wall_ms */
 	uint32_t restarts_row;		    /* and all was not well between */
 	bool counted;			    /* the start that runs is one of them */
-	int64_t maintenance_ms;		    /* as kept.maintenance_wall_ms */
-	bool unseen;			    /* it went without a word: perhaps with the host */
-	bool deferred;			    /* it is one that engine->deferred speaks of */
+	bool
+	    fresh; /* its next start is none, whatever was before: a person wants it, or the boot */
+	int64_t maintenance_ms; /* as kept.maintenance_wall_ms */
+	bool unseen;		/* it went without a word: perhaps with the host */
+	bool deferred;		/* it is one that engine->deferred speaks of */
 	bool spoken;		/* a person has asked for something since this engine began */
 	int64_t memory_rest_ms; /* as kept.memory_rest_wall_ms */
 	int64_t memory_ms;	/* of the last change by us */
@@ -315,7 +317,8 @@ struct engine {
 	int64_t boot_mono_ms;
 	int64_t boot_wall_ms;  /* as the store has it; 0: it knows of none */
 	bool unseen;	       /* a VM is */
-	uint64_t promised_mib; /* to VMs, since the host last said what it has free */
+	uint64_t promised_mib; /* to VMs: what the host has free may not show it yet */
+	int64_t promised_ms;   /* mono: the last of that */
 };
 
 /* engine.c */
@@ -335,6 +338,7 @@ struct vm *vm_find_index(const struct engine *engine, uint32_t index);
 struct vm *vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE]);
 struct vm *vm_find_name(const struct engine *engine, const char *name);
 void vm_touch(struct engine *engine, struct vm *vm);
+void vm_touch_pair(struct engine *engine, struct vm *vm); /* and the one that waits for it */
 void vm_touch_all(struct engine *engine);
 void vm_settle_touched(struct engine *engine);
 void vm_load(struct engine *engine);	     /* the configuration changed */

@@ -110,8 +110,10 @@ rule_memory(struct engine *engine, struct vm *vm)
 		wanted_mib = memory_less(vm, target_mib, used_mib, &marks);
 	if (wanted_mib == target_mib)
 		return false;
-	if (wanted_mib > target_mib)
+	if (wanted_mib > target_mib) {
 		engine->promised_mib += wanted_mib - target_mib;
+		engine->promised_ms = engine->now.mono_ms;
+	}
 	vm->policy.memory_ms = engine->now.mono_ms;
 	vm->policy.memory_next_ms = engine->now.mono_ms + vm->config->policy.memory_interval_ms;
 	request_internal(engine, vm, VERB_MEMORY, wanted_mib);

@@ -75,6 +75,7 @@ notice_start(struct engine *engine, struct vm *vm)
 
 	vm->policy.unseen = false;
 	vm->policy.stop_failed = false;
+	vm->policy.fresh = false;
 	if (ours)
 		return;
 	care_set_goal(engine, vm, PLAN_RUN);
@@ -149,7 +150,7 @@ boot_vm(struct engine *engine, struct vm *vm)
 	if (vm->domain)
 		return;
 	vm->policy.unseen = false;
-	vm->policy.restarts_row = 0;
+	vm->policy.fresh = true;
 	vm->kept.excused = false;
 	care_unblock(engine, vm, "the host was booted");
 	care_human_over(engine, vm, "the host was booted");

@@ -312,6 +312,7 @@ member_begin(struct engine *engine, struct member *member)
 		return;
 	care_human_over(engine, vm, "it is to be launched");
 	vm->policy.retry_ms = 0;
+	vm->policy.fresh = true;
 	if (member->named && !is_over_many(member->plan->request))
 		care_recall(engine, vm);
 }
@@ -369,6 +370,7 @@ plan_restore(struct engine *engine, struct request *request)
 	for (size_t i = 0; i < plan->members_count; i++) {
 		struct member *member = &plan->members[i];
 
+		member->vm->policy.fresh |= plan->goal == PLAN_RUN;
 		if (member->vm->kept.goal != plan->goal)
 			member_settle(engine, member);
 		else if (plan->goal == PLAN_OFF)

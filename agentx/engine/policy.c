@@ -108,14 +108,14 @@ static bool restart_may_be_now(struct engine *engine, struct vm *vm, const char 
 static bool
 rule_launch(struct engine *engine, struct vm *vm)
 {
-	bool crashed = vm->kept.state == VM_CRASHED;
+	bool crashed = vm->kept.state == VM_CRASHED && !vm->policy.fresh;
+	bool again = crashed || (vm->policy.restarts_row > 0 && !vm->policy.fresh);
 
 	if (!vm->policy.launching)
 		return vm_is_off(vm);
 	if (!engine->boot_known || !launch_is_ready(engine, vm))
 		return true;
-	if ((crashed || vm->policy.restarts_row > 0) &&
-	    !restart_may_be_now(engine, vm, crashed ? "it crashed" : vm->policy.error))
+	if (again && !restart_may_be_now(engine, vm, crashed ? "it crashed" : vm->policy.error))
 		return true;
 	if (crashed)
 		care_tell_restart(engine, vm, "it crashed");
@@ -226,6 +226,7 @@ rule_repair(struct engine *engine, struct vm *vm)
 		return false;
 	}
 	TEXT_FORMAT(why, "%.32s is down: %.40s", service->kept.service, service->text);
+	TEXT_SET(vm->policy.error, why);
 	if (!restart_may_be_now(engine, vm, why))
 		return true;
 	care_tell_restart(engine, vm, why);
@@ -390,6 +391,8 @@ tidy(struct engine *engine, struct vm *vm)
 		care_release(engine, vm, "it is to run itself");
 		care_set_goal(engine, vm, PLAN_RUN);
 	}
+	if (vm_is_replaced(vm) && vm_is_off(vm->standby) && vm->standby->kept.goal != PLAN_RUN)
+		care_release(engine, vm, "its standby is to be off");
 	if (vm->kept.blocked && vm_is_off(vm) && vm->kept.goal != PLAN_RUN)
 		care_unblock(engine, vm, "it is off");
 	if (!vm_is_well(vm))
@@ -479,6 +482,7 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 	vm->policy.stop_failed |= verb == VERB_SHUTDOWN;
 	if (is_start && verb != ACTION_RESTART && !vm->policy.counted)
 		care_count_restart(engine, vm);
+	vm->policy.fresh &= !is_start;
 	if (vm->stopping)
 		plan_stop_failed(engine, vm, outcome->error);
 }

@@ -31,11 +31,11 @@ static struct {
 	struct channel *hypervisor, *agentx;
 	struct prober *prober;
 	struct mib_agent agent;
+	int64_t tick_ms; /* mono: the timer is set to */
 	bool ending;	 /* the store is being closed, and takes nothing any more */
 	bool rows_whole; /* agentx has all rows of this engine */
 	bool restarts_known;
 	struct restarts restarts;
-	int64_t ticked_ms;
 	int64_t sample_begin_ms[SAMPLE_FIGURES + 1]; /* not all passed on to agentx yet; 0: none */
 } self;
 
@@ -66,6 +66,7 @@ effect_held(const struct effect *effect)
 }
 
 static void carry_out(void);
+static void arm_timer(void);
 
 /* The tag of a request's write: its number and the state that was written. */
 static void
@@ -191,21 +192,6 @@ refresh_agent(void)
 	row->restarts_engine = self.restarts.count[ROLE_ENGINE];
 	row->restarts_agentx = self.restarts.count[ROLE_AGENTX];
 	rowset_put(&engine_rows(self.engine)->sets[KIND_AGENT], row);
-}
-
-/* A call may have brought the engine's deadline nearer; none puts the next tick off. */
-static void
-arm_timer(void)
-{
-	int64_t due_ms = engine_deadline(self.engine), wait_ms;
-	struct timeval wait;
-
-	if (due_ms > self.ticked_ms + TICK_MS)
-		due_ms = self.ticked_ms + TICK_MS;
-	wait_ms = due_ms - clock_mono_ms();
-	wait_ms = wait_ms < 10 ? 10 : wait_ms;
-	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
-	evtimer_add(self.timer, &wait);
 }
 
 /* What follows each call into the engine. */
@@ -384,6 +370,7 @@ note_refused(const char *error)
 	TEXT_SET(self.agent.config_error, error);
 	engine_note(self.engine, clock_now(), EVENT_CONFIG_REFUSED,
 		    "the configuration is refused: %.90s", error);
+	engine_reloaded(self.engine, clock_now(), error);
 	refresh_agent();
 	carry_out();
 }
@@ -411,6 +398,7 @@ self_reload(void *arg, int fd)
 	}
 	self.config = config;
 	load_config(fd);
+	engine_reloaded(self.engine, clock_now(), NULL);
 	config_free(old);
 	TEXT_SET(self.agent.config_error, "");
 	self.agent.config_time = clock_wall_ms();
@@ -503,11 +491,26 @@ open_store(void)
 
 /* ---- loop ---- */
 
+/* Never later than it is set to: events that follow each other closely do not put a tick off. */
+static void
+arm_timer(void)
+{
+	int64_t now_ms = clock_mono_ms(), wait_ms = engine_deadline(self.engine) - now_ms;
+	struct timeval wait;
+
+	wait_ms = wait_ms < 10 ? 10 : wait_ms > TICK_MS ? TICK_MS : wait_ms;
+	if (now_ms + wait_ms >= self.tick_ms)
+		return;
+	self.tick_ms = now_ms + wait_ms;
+	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
+	evtimer_add(self.timer, &wait);
+}
+
 static void
 tick(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd, (void)what, (void)arg;
-	self.ticked_ms = clock_mono_ms();
+	self.tick_ms = INT64_MAX;
 	engine_tick(self.engine, clock_now());
 	carry_out();
 }
@@ -556,14 +559,16 @@ engine_main(const struct options *options)
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
 	self.prober = prober_new(self.base, -1, -1, service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
+	self.tick_ms = INT64_MAX;
 	if (options->record)
 		self.record = record_open(options->record, RECORD_SIZE_MAX);
 	TEXT_SET(self.agent.version, VERSION);
-	self.agent.start = self.ticked_ms = clock_mono_ms();
+	self.agent.start = clock_mono_ms();
 	self.agent.config_time = clock_wall_ms();
 	open_store();
 	load_config(PROCESS_CONFIG_FD);
 	refresh_agent();
 	carry_out();
+	arm_timer();
 	return process_run();
 }

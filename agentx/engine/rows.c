@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 
+#define BALLOON_MS 10000   /* until what VMs are given shows in what the host has free */
 #define MIB_OCTETS 1048576 /* octets in a MiB: the unit of VM-MIB's memory here */
 
 static uint32_t
@@ -274,7 +275,8 @@ void
 rows_host(struct engine *engine, const struct message *message)
 {
 	engine->host = *(const struct fact_host *)message->body;
-	engine->promised_mib = 0; /* what was promised shows in what is free by now, or soon */
+	if (engine->now.mono_ms - engine->promised_ms > BALLOON_MS)
+		engine->promised_mib = 0;
 	engine->host.software[sizeof(engine->host.software) - 1] = 0;
 	engine->host.version[sizeof(engine->host.version) - 1] = 0;
 }

@@ -250,6 +250,16 @@ vm_touch(struct engine *engine, struct vm *vm)
 }
 
 void
+vm_touch_pair(struct engine *engine, struct vm *vm)
+{
+	vm_touch(engine, vm);
+	if (vm->standby)
+		vm_touch(engine, vm->standby);
+	if (vm->primary)
+		vm_touch(engine, vm->primary);
+}
+
+void
 vm_touch_all(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->order_count; i++)
