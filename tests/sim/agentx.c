@@ -276,6 +276,7 @@ agentx_attach(struct world *world)
 			agentx_post(world, agentx->told[at].word, agentx->told[at].token, NULL, 0);
 	}
 	agentx->notices_count = 0; /* the engine gives them again */
+	check_agentx(world);
 	daemon_peer(world, ROLE_AGENTX, true);
 }
 

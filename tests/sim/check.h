@@ -20,6 +20,7 @@ const char *check_text(const struct check *check);
 void check_born(struct world *world, const struct store_content *content);
 void check_loaded(struct world *world);
 void check_died(struct world *world);
+void check_agentx(struct world *world); /* a new agentx process */
 
 /* After each call into it, when all effects were carried out. */
 void check_step(struct world *world);

@@ -63,6 +63,13 @@ events_born(struct world *world, const struct store_content *content)
 	check->may_repeat = true;
 }
 
+/* What it acknowledged and could not tell any more comes again. */
+void
+check_agentx(struct world *world)
+{
+	world->check->may_repeat = true;
+}
+
 /* Those between the last one and this one that were to be handed over, too, and have not fallen
  * out of the journal. */
 static bool

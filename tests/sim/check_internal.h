@@ -27,17 +27,18 @@ enum person { PERSON_NONE, PERSON_RUN, PERSON_PAUSED, PERSON_OFF };
 struct watched {
 	struct vm_truth *vm;
 	enum person person;
-	int64_t person_ms;	  /* since when */
-	int64_t off_ms;		  /* when it was seen without a living domain last */
-	int64_t paused_ms;	  /* when it was last seen paused */
-	int64_t maintenance_ms;	  /* since when a request of maintenance has succeeded; 0: none */
-	int64_t maintenance_wall; /* it ends by itself; INT64_MAX: never */
+	int64_t person_ms;	/* since when */
+	int64_t off_ms;		/* when it was seen without a living domain last */
+	int64_t paused_ms;	/* when it was last seen paused */
+	int64_t maintenance_ms; /* since when a request of maintenance has succeeded; 0: none */
+	uint32_t maintenance_s; /* for so long; UINT32_MAX: without end */
 	int64_t
 	    restarts_ms[RESTARTS_MAX]; /* by supervision, since a person last wanted something */
 	size_t restarts_count;
 	bool configured;
-	unsigned blocked; /* 1: it is told so; more: it was to be paused since, so many times */
-	bool acted_on;	  /* an action is on its way that takes its services away */
+	int64_t outcome_ms; /* when the engine heard of one, or of one of who knows whom */
+	unsigned blocked;   /* 1: it is told so; more: it was to be paused since, so many times */
+	bool acted_on;	    /* an action is on its way that takes its services away */
 };
 
 /* A request on many VMs that is not over. */
@@ -109,6 +110,7 @@ void events_effect(struct world *world, const struct effect *effect);
 void events_durable(struct world *world, const struct mib_event *event);
 void events_born(struct world *world, const struct store_content *content);
 
+bool check_has_action(const struct world *world, const char *name); /* that is not forgotten */
 void rows_sampled(struct world *world);
 void rows_told(struct world *world, const struct message *message);
 

@@ -1,7 +1,10 @@
 /* Rows: once the engine was told how the world is, they say so. */
 #include <string.h>
 
+#include "base/uuid.h"
 #include "tests/sim/check_internal.h"
+
+#define AWAIT_MS 6000 /* for a domain that an action made to be listed */
 
 static const struct mib_vm *
 row_of(const struct world *world, const char *name)
@@ -17,8 +20,8 @@ row_of(const struct world *world, const char *name)
 	return NULL;
 }
 
-static bool
-has_action(const struct world *world, const char *name)
+bool
+check_has_action(const struct world *world, const char *name)
 {
 	const struct entry *entry;
 
@@ -58,7 +61,9 @@ compare(struct world *world, const struct vm_truth *vm)
 	int64_t seen_ms =
 	    check->states_ms < check->figures_ms ? check->states_ms : check->figures_ms;
 
-	if (vm->changed_ms >= seen_ms || has_action(world, vm->def.name))
+	if (vm->changed_ms >= seen_ms ||
+	    world_now(world) - watched_of(world, vm->def.name)->outcome_ms < AWAIT_MS ||
+	    check_has_action(world, vm->def.name))
 		return;
 	row = row_of(world, vm->def.name);
 	if (!row && vm->domain)
@@ -87,6 +92,22 @@ rows_sampled(struct world *world)
 		compare(world, check->watched[i].vm);
 }
 
+/* What an action made is waited for. */
+static void
+note_outcome(struct world *world, const struct outcome *outcome)
+{
+	struct check *check = world->check;
+	uint8_t uuid[UUID_SIZE];
+
+	for (size_t i = 0; i < check->watched_count; i++) {
+		const struct vm_truth *vm = check->watched[i].vm;
+
+		if (!vm->domain ||
+		    (uuid_parse(vm->domain->def.uuid, uuid) && uuid_equal(uuid, outcome->uuid)))
+			check->watched[i].outcome_ms = world_now(world);
+	}
+}
+
 void
 rows_told(struct world *world, const struct message *message)
 {
@@ -94,6 +115,8 @@ rows_told(struct world *world, const struct message *message)
 	struct check *check = world->check;
 	int64_t begun_ms;
 
+	if (message->type == MSG_OUTCOME)
+		note_outcome(world, (const struct outcome *)message->body);
 	if (message->type != MSG_SAMPLE)
 		return;
 	begun_ms = world->booted_ms + sample->mono_ms - sample->duration_us / 1000;

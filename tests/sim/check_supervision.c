@@ -154,12 +154,20 @@ not_for_unknown(struct world *world, const struct action *action, const struct c
 	if (dependencies(world, action->name, DEPENDENCY_FAILED) == 0)
 		check_fail(world, "unknown", "%s is paused, and none of its rows says failed",
 			   action->name);
+	/* Where a standby is, whose answer counts is the engine's to know. */
 	for (size_t i = 0; i < vm->needs_count; i++)
-		if (!served_long(world, &vm->needs[i]))
+		if (stand_in_of(world, &vm->needs[i]) || !served_long(world, &vm->needs[i]))
 			return;
 	if (!any_acted_on(world, vm))
 		check_fail(world, "unknown", "%s is paused, and all that it needs is up",
 			   action->name);
+}
+
+static bool
+lives(const struct vm_truth *vm)
+{
+	return vm->domain &&
+	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
 }
 
 /* What a person did on purpose stays, once the engine was told. */
@@ -175,7 +183,11 @@ left_alone(struct world *world, const struct action *action, const struct watche
 	bool told = world->check->states_ms > watched->person_ms &&
 		    world->check->states_ms > watched->vm->changed_ms;
 
-	if (watched->person != PERSON_OFF && watched->person != PERSON_PAUSED)
+	/* A standby is its primary's. One that is to end on purpose, and has not, cannot be told
+	 * from one that fails. */
+	if ((watched->person != PERSON_OFF && watched->person != PERSON_PAUSED) ||
+	    check_vm(world, action->name)->standby_of >= 0 ||
+	    (watched->person == PERSON_OFF && lives(watched->vm)))
 		return;
 	for (size_t i = 0; told && i < count; i++)
 		if (verbs[i] == action->verb)
@@ -204,11 +216,8 @@ is_asked_for(const struct world *world, const char *vm)
 static void
 maintained(struct world *world, const struct action *action, const struct watched *watched)
 {
-	int64_t wall_ms = world_instant(world).wall_ms;
-
-	if (watched->maintenance_ms == 0 || wall_ms >= watched->maintenance_wall ||
-	    action->verb == ACTION_REAP || action->verb == ACTION_REPLACE ||
-	    is_asked_for(world, action->name))
+	if (watched->maintenance_ms == 0 || action->verb == ACTION_REAP ||
+	    action->verb == ACTION_REPLACE || is_asked_for(world, action->name))
 		return;
 	check_fail(world, "maintenance", "%s is in maintenance, and %s goes out", action->name,
 		   name_of(verb_names, (int)action->verb));
@@ -320,13 +329,6 @@ needs(const struct world *world, const struct config_vm *vm, const struct config
 	return false;
 }
 
-static bool
-lives(const struct vm_truth *vm)
-{
-	return vm->domain &&
-	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
-}
-
 /* A provider only when all that depend on it, among those to be shut down, are off. */
 static void
 dependents_first(struct world *world, const struct action *action, const struct config_vm *vm)
@@ -371,7 +373,11 @@ supervision_action(struct world *world, const struct action *action)
 		return;
 	needs_first(world, action, vm);
 	not_for_unknown(world, action, vm);
-	watched->blocked += action->verb == VERB_PAUSE;
+	if (action->verb == VERB_PAUSE) {
+		watched->blocked++;
+		if (watched->person == PERSON_PAUSED)
+			watched->person = PERSON_NONE; /* it paused what was paused: who knows */
+	}
 	left_alone(world, action, watched);
 	maintained(world, action, watched);
 	restart_limit(world, action, watched, vm);
@@ -402,6 +408,11 @@ check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 {
 	struct watched *watched = watched_of(world, vm->def.name);
 
+	/* While something else is done to it nobody can tell who did what. */
+	if (check_has_action(world, vm->def.name)) {
+		watched->person = PERSON_NONE;
+		return;
+	}
 	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
 	 * what it was before. */
 	if (verb == VERB_REBOOT || (verb == VERB_PAUSE && vm->domain && vm->domain->pauses > 1))
@@ -432,11 +443,20 @@ wants_providers(struct world *world, const struct config_vm *vm)
 static void
 maintain(struct world *world, struct watched *watched, uint32_t seconds)
 {
-	int64_t wall_ms = world_instant(world).wall_ms;
-
 	watched->maintenance_ms = seconds ? world_now(world) : 0;
-	watched->maintenance_wall =
-	    seconds == UINT32_MAX ? INT64_MAX : wall_ms + (int64_t)seconds * 1000;
+	watched->maintenance_s = seconds;
+}
+
+/* By itself: its time must be over, by one clock or the other. */
+static void
+maintenance_ended(struct world *world, struct watched *watched)
+{
+	int64_t over_ms = watched->maintenance_ms + (int64_t)watched->maintenance_s * 1000;
+
+	if (watched->maintenance_ms != 0 && world->wall_skew_ms == 0 &&
+	    (watched->maintenance_s == UINT32_MAX || world_now(world) < over_ms))
+		check_fail(world, "maintenance", "%s: it ended too early", watched->vm->def.name);
+	watched->maintenance_ms = 0;
 }
 
 static void
@@ -478,7 +498,7 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 	}
 }
 
-/* Those that a shutdown which failed, or never was, left running are nobody's to be off. */
+/* What a request that failed, or never was, has not made of a VM is nobody's wish. */
 static void
 spare(struct world *world, const struct asked *asked)
 {
@@ -486,12 +506,10 @@ spare(struct world *world, const struct asked *asked)
 	struct many many = {.verb = asked->verb};
 
 	TEXT_SET(many.whom, asked->vm);
-	if (asked->verb != VERB_SHUTDOWN && asked->verb != VERB_DESIRE)
-		return;
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
-		if (many_has(world, &many, watched->vm->def.name) && watched->vm->domain &&
+		if (many_has(world, &many, watched->vm->def.name) &&
 		    watched->person_ms == asked->accepted_ms)
 			watched->person = PERSON_NONE;
 	}
@@ -525,6 +543,8 @@ supervision_event(struct world *world, const struct mib_event *event)
 		watched->blocked = 1;
 	else if (watched && event->type == EVENT_VM_UNBLOCKED)
 		watched->blocked = 0;
+	else if (watched && event->type == EVENT_MAINTENANCE_ENDED)
+		maintenance_ended(world, watched);
 }
 
 void
