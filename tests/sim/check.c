@@ -244,21 +244,8 @@ check_booted(struct world *world)
 
 	for (size_t i = 0; i < check->watched_count; i++) {
 		check->watched[i].person = PERSON_NONE;
-		check->watched[i].acted_on = false;
+		check->watched[i].person_ms = 0;
+		check->watched[i].acted_on = check->watched[i].came_late = false;
 		check->watched[i].off_ms = world_now(world);
 	}
-}
-
-int64_t
-check_bound_ms(const struct world *world)
-{
-	const struct config *config = world->daemon.config;
-
-	return config ? 600000 : 600000;
-}
-
-void
-check_rest(struct world *world)
-{
-	requests_rest(world);
 }

@@ -58,6 +58,7 @@ unsigned check_events(const struct world *world, enum event_type type, const cha
 
 /* How long it may take until all is at rest, once nothing happens any more; and that it is. */
 int64_t check_bound_ms(const struct world *world);
+bool check_rests(struct world *world, char *why, size_t size); /* why not */
 void check_rest(struct world *world);
 
 #endif

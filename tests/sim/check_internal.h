@@ -19,14 +19,20 @@ struct asked {
 };
 
 /* What a person wants of a VM, by hand or by a manager. */
-enum person { PERSON_NONE, PERSON_RUN, PERSON_PAUSED, PERSON_OFF };
+enum person {
+	PERSON_NONE,
+	PERSON_RUN,
+	PERSON_PAUSED,
+	PERSON_OFF,
+	PERSON_UNCLEAR, /* nobody can tell who did what */
+};
 
 #define RESTARTS_MAX 16
 
 /* Of one VM of the world. */
 struct watched {
 	struct vm_truth *vm;
-	enum person person;
+	enum person person, before;
 	int64_t person_ms;	/* since when */
 	int64_t off_ms;		/* when it was seen without a living domain last */
 	int64_t paused_ms;	/* when it was last seen paused */
@@ -35,7 +41,7 @@ struct watched {
 	int64_t
 	    restarts_ms[RESTARTS_MAX]; /* by supervision, since a person last wanted something */
 	size_t restarts_count;
-	bool configured;
+	bool configured, autostart, came_late; /* by a reload */
 	int64_t outcome_ms; /* when the engine heard of one, or of one of who knows whom */
 	unsigned blocked;   /* 1: it is told so; more: it was to be paused since, so many times */
 	bool acted_on;	    /* an action is on its way that takes its services away */
@@ -99,12 +105,12 @@ struct check {
 	struct pair *pairs;
 	size_t pairs_count;
 	bool healed;
+	unsigned loads;	    /* of other configurations */
 	const char *config; /* the text that the engine loaded last */
 };
 
 void requests_effect(struct world *world, const struct effect *effect);
 void requests_durable(struct world *world, int table, const void *row);
-void requests_rest(struct world *world);
 
 void events_effect(struct world *world, const struct effect *effect);
 void events_durable(struct world *world, const struct mib_event *event);
@@ -127,8 +133,6 @@ const struct config_vm *check_vm(const struct world *world, const char *vm); /* 
 
 void pairs_durable(struct world *world, const struct mib_event *event);
 void pairs_forget(struct world *world);
-
-void rest_look(struct world *world);
 
 struct watched *watched_of(const struct world *world, const char *name);
 

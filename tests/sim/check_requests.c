@@ -107,18 +107,3 @@ check_started(struct world *world, const struct action *action)
 	check->begun = mem_resize(check->begun, check->begun_count + 1, sizeof(*check->begun));
 	check->begun[check->begun_count++] = action->id;
 }
-
-void
-requests_rest(struct world *world)
-{
-	const struct check *check = world->check;
-
-	for (size_t i = 0; i < check->asked_count; i++) {
-		const struct asked *asked = &check->asked[i];
-
-		if (asked->accepted && !asked->removed && asked->ends != 1)
-			check_fail(world, "final-once", "%s, %s of %s, was accepted, and is %s",
-				   asked->id, name_of(verb_names, (int)asked->verb), asked->vm,
-				   name_of(request_state_names, asked->state));
-	}
-}

@@ -295,13 +295,19 @@ supervision_loaded(struct world *world)
 
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
-		bool is_there = check_vm(world, watched->vm->def.name) != NULL;
+		const struct config_vm *vm = check_vm(world, watched->vm->def.name);
+		bool starts = vm && vm->policy.autostart && vm->standby_of < 0;
 
-		if (is_there && !watched->configured)
+		/* Who comes later is launched by the next boot, or by who wants it. */
+		if (vm && !watched->configured)
 			watched->person = PERSON_NONE;
-		watched->configured = is_there;
+		if (starts && !watched->autostart && check->loads > 0)
+			watched->came_late = true;
+		watched->configured = vm != NULL;
+		watched->autostart = starts;
 		watched->restarts_count = 0;
 	}
+	check->loads++;
 }
 
 bool
@@ -376,7 +382,7 @@ supervision_action(struct world *world, const struct action *action)
 	if (action->verb == VERB_PAUSE) {
 		watched->blocked++;
 		if (watched->person == PERSON_PAUSED)
-			watched->person = PERSON_NONE; /* it paused what was paused: who knows */
+			watched->person = PERSON_UNCLEAR; /* it paused what was paused */
 	}
 	left_alone(world, action, watched);
 	maintained(world, action, watched);
@@ -397,8 +403,11 @@ wants(struct world *world, struct watched *watched, uint32_t verb)
 	};
 
 	watched->restarts_count = 0;
+	if (verb == VERB_LAUNCH && watched->person == PERSON_PAUSED)
+		return; /* it is no unpause */
 	if (verb >= sizeof(persons) / sizeof(persons[0]) || persons[verb] == PERSON_NONE)
 		return;
+	watched->before = watched->person;
 	watched->person = persons[verb];
 	watched->person_ms = world_now(world);
 }
@@ -410,7 +419,7 @@ check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 
 	/* While something else is done to it nobody can tell who did what. */
 	if (check_has_action(world, vm->def.name)) {
-		watched->person = PERSON_NONE;
+		watched->person = PERSON_UNCLEAR;
 		return;
 	}
 	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
@@ -471,6 +480,19 @@ add_many(struct check *check, const struct asked *asked)
 	TEXT_SET(many->whom, asked->vm);
 }
 
+/* A standby that is idle is none of many, nor is who is in maintenance. */
+static bool
+is_meant(const struct world *world, const struct many *many, const struct watched *watched)
+{
+	const char *vm = watched->vm->def.name;
+	const struct config_vm *config = check_vm(world, vm);
+
+	if (strcmp(many->whom, vm) == 0)
+		return true;
+	return many_has(world, many, vm) && watched->maintenance_ms == 0 &&
+	       !(many->verb == VERB_LAUNCH && config->standby_of >= 0);
+}
+
 /* A manager was told yes: from now on it counts. */
 void
 supervision_accepted(struct world *world, const struct asked *asked, uint32_t number)
@@ -487,8 +509,7 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
-		if (!many_has(world, &many, watched->vm->def.name) &&
-		    strcmp(asked->vm, watched->vm->def.name) != 0)
+		if (!is_meant(world, &many, watched))
 			continue;
 		wants(world, watched, verb);
 		if (verb == VERB_LAUNCH && check_vm(world, watched->vm->def.name))
@@ -510,8 +531,9 @@ spare(struct world *world, const struct asked *asked)
 		struct watched *watched = &check->watched[i];
 
 		if (many_has(world, &many, watched->vm->def.name) &&
-		    watched->person_ms == asked->accepted_ms)
-			watched->person = PERSON_NONE;
+		    watched->person_ms == asked->accepted_ms &&
+		    (watched->person != PERSON_OFF || lives(watched->vm)))
+			watched->person = watched->before;
 	}
 }
 

@@ -9,6 +9,9 @@
 #include "tests/sim/check.h"
 #include "tests/sim/expect.h"
 
+#define REST_MS 60000
+#define REST_LOOK_MS 5000
+
 struct op_table {
 	const char *word;
 	int least; /* words, its own among them */
@@ -95,20 +98,32 @@ op_expect(struct op_call *call)
 	return expect(call->world, call->line->line, call->words + 1, call->count - 1);
 }
 
+/* Until all has been at rest for a while; or it is not in time. */
 static void
 rested(void *arg)
 {
 	struct world *world = arg;
+	int64_t now_ms = world_now(world);
+	char why[160];
 
-	check_rest(world);
-	world->ended = true;
+	if (!check_rests(world, why, sizeof(why)))
+		world->rested_ms = now_ms;
+	if (now_ms - world->rested_ms >= REST_MS || now_ms >= world->rest_until_ms) {
+		check_rest(world);
+		world->ended = true;
+		return;
+	}
+	world_after(world, &world->rest, REST_LOOK_MS, rested, world);
 }
 
 static bool
 op_rest(struct op_call *call)
 {
-	world_after(call->world, &call->world->rest, check_bound_ms(call->world), rested,
-		    call->world);
+	struct world *world = call->world;
+
+	world->rested_ms = world_now(world);
+	world->rest_until_ms = world_now(world) + check_bound_ms(world);
+	rested(world);
 	return true;
 }
 
@@ -140,7 +155,7 @@ static const struct op_table ops[] = {
     {"repeat", 2, op_repeat, "N: every so many words on actions are said twice; 0: none"},
     {"snmpd", 2, op_snmpd, "deaf|hears"},
     {"probing", 2, op_probing, "well|lost|error|slow [TIME]"},
-    {"store", 2, op_store, "well | fails | slow TIME"},
+    {"store", 2, op_store, "well | fails | slow TIME | loses what is cut off"},
     {"inject", 4, op_inject, "fail|slow|never VERB|all VM|all [times=N] [after=TIME]"},
     {"helper", 3, op_helper, "kill VM"},
     {"heal", 1, op_heal, "all that was injected is taken back, services are well"},

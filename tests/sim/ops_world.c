@@ -152,6 +152,10 @@ op_store(struct op_call *call)
 	bool fails = strcmp(call->words[1], "fails") == 0;
 	bool slow = strcmp(call->words[1], "slow") == 0;
 
+	if (strcmp(call->words[1], "loses") == 0) {
+		sim_store_lose(call->world->store, true);
+		return true;
+	}
 	sim_store_fail(call->world->store, fails,
 		       slow && call->count > 2 ? scenario_time(call->words[2]) : 0);
 	return fails || slow || strcmp(call->words[1], "well") == 0;

@@ -33,6 +33,7 @@ struct store {
 	struct writes open, queue, flight, settled;
 	struct timer commit, settle, handed, heal;
 	bool fails; /* injected */
+	bool loses; /* injected: a transaction that is cut off never comes to the disk */
 	bool in_memory, marked;
 	int64_t slow_ms; /* injected: on top of each transaction */
 };
@@ -259,7 +260,7 @@ sim_store_crash(struct store *store)
 
 	/* A transaction that was under way: nobody knows. */
 	if (!STAILQ_EMPTY(&store->flight) && !store->fails && store->commit.place != 0 &&
-	    world_dice(store->world, 77, 0) % 2)
+	    !store->loses && world_dice(store->world, 77, 0) % 2)
 		STAILQ_FOREACH (write, &store->flight, next)
 			to_disk(store, write);
 	for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
@@ -319,6 +320,12 @@ sim_store_read(struct store *store, struct store_content *content)
 	content->requests = rows_of(&disk->sets[TABLE_REQUEST], &content->requests_count);
 	content->services = rows_of(&disk->sets[TABLE_SERVICE], &content->services_count);
 	content->events = rows_of(&disk->sets[TABLE_EVENT], &content->events_count);
+}
+
+void
+sim_store_lose(struct store *store, bool loses)
+{
+	store->loses = loses;
 }
 
 void

@@ -189,6 +189,7 @@ struct world {
 	struct armed *ops; /* of the scenario */
 	struct trigger *triggers;
 	struct timer rest;
+	int64_t rested_ms, rest_until_ms;
 	uint64_t steps; /* calls into the engine */
 	bool ended;
 	/* The log. */
@@ -276,6 +277,7 @@ void sim_store_drop(struct store *store, int table, const void *key);
 void sim_store_crash(struct store *store);
 void sim_store_flush(struct store *store);
 void sim_store_read(struct store *store, struct store_content *content);
+void sim_store_lose(struct store *store, bool loses);
 void sim_store_fail(struct store *store, bool fails, int64_t slow_ms);
 
 /* daemon.c */
