@@ -108,7 +108,10 @@ check_pair(const struct config_vm *vm, const struct config_vm *before, struct er
 		    "here or in its xl file",
 		    vm->provider.name, before->provider.name, before->provider.line, uuid);
 	}
-	if (vm->provider.address[0] && strcmp(vm->provider.address, before->provider.address) == 0)
+	if (vm->provider.address[0] &&
+	    strcmp(vm->provider.address, before->provider.address) == 0 &&
+	    strcmp(vm->standby_name, before->provider.name) != 0 &&
+	    strcmp(before->standby_name, vm->provider.name) != 0)
 		errors_add(errors, vm->provider.line,
 			   "vm \"%s\" has the address of \"%s\" (line %d), %s; correct one of them",
 			   vm->provider.name, before->provider.name, before->provider.line,
@@ -120,6 +123,96 @@ check_pair(const struct config_vm *vm, const struct config_vm *before, struct er
 			   vm->file);
 }
 
+static bool
+has_port(const struct config_service *service)
+{
+	return service->kind == SERVICE_TCP || service->kind == SERVICE_UDP;
+}
+
+static void
+check_service(const struct config_provider *provider, const struct config_service *service,
+	      struct errors *errors)
+{
+	const char *what = NULL;
+
+	if (has_port(service) && service->port == 0)
+		what = "has no port; add: port = ...";
+	else if (!has_port(service) && service->kind != SERVICE_PLUGIN && service->port != 0)
+		what = "has a port, which icmp has not; remove it";
+	else if (service->kind == SERVICE_PLUGIN && !service->command)
+		what = "has no command; add: command = \"/...\"";
+	else if (service->kind != SERVICE_PLUGIN && service->command)
+		what = "has a command; write protocol = plugin, or remove it";
+	else if (service->kind != SERVICE_PLUGIN && !service->address[0])
+		what = "has no address, nor has who offers it; add: address = ...";
+	else if (service->kind != SERVICE_UDP && (service->payload || service->silence_is_up))
+		what = "has payload or silence, which are of udp only; remove them";
+	else if (service->watch.timeout_ms > service->watch.interval_ms)
+		what = "has a timeout over its interval; make it shorter, or probe less often";
+	if (what)
+		errors_add(errors, service->line, "service \"%s\" of \"%s\" %s", service->name,
+			   provider->name, what);
+}
+
+static void
+check_services(const struct config_provider *provider, struct errors *errors)
+{
+	for (size_t i = 0; i < provider->services_count; i++) {
+		const struct config_service *service = &provider->services[i];
+
+		check_service(provider, service, errors);
+		for (size_t j = 0; j < i && has_port(service); j++) {
+			const struct config_service *before = &provider->services[j];
+
+			if (before->kind == service->kind && before->port == service->port &&
+			    strcmp(before->address, service->address) == 0)
+				errors_add(errors, service->line,
+					   "service \"%s\" of \"%s\" has the port of \"%s\" (line "
+					   "%d); remove one",
+					   service->name, provider->name, before->name,
+					   before->line);
+		}
+	}
+}
+
+static void
+check_policy(const struct config_vm *vm, struct errors *errors)
+{
+	const struct config_policy *policy = &vm->policy;
+	const char *what = NULL;
+
+	if ((vm->memory_min_mib == 0) != (vm->memory_max_mib == 0))
+		what = "memory-min or memory-max alone; give both, or none";
+	else if (vm->memory_min_mib > vm->memory_max_mib)
+		what = "a memory-min over its memory-max; exchange them";
+	else if (policy->memory_low_percent >= policy->memory_high_percent)
+		what = "a memory-low that is not under its memory-high; make it lower";
+	else if (policy->on_start_timeout != START_WAIT && policy->start_timeout_ms == 0)
+		what = "on-start-timeout without a start-timeout; add one";
+	if (what)
+		errors_add(errors, vm->provider.line, "vm \"%s\" has %s", vm->provider.name, what);
+}
+
+static void
+check_supervision(const struct config *config, struct errors *errors)
+{
+	for (size_t i = 0; i < config->vms_count; i++) {
+		check_services(&config->vms[i].provider, errors);
+		check_policy(&config->vms[i], errors);
+	}
+	for (size_t i = 0; i < config->externals_count; i++) {
+		const struct config_provider *provider = &config->externals[i].provider;
+
+		check_services(provider, errors);
+		if (provider->services_count == 0)
+			errors_add(errors, provider->line,
+				   "external \"%s\" has no service; add: services = {...}, or "
+				   "remove it",
+				   provider->name);
+	}
+	check_graph(config, errors);
+}
+
 void
 check_config(struct config *config, struct errors *errors)
 {
@@ -129,4 +222,5 @@ check_config(struct config *config, struct errors *errors)
 		for (size_t before = 0; before < i; before++)
 			check_pair(&config->vms[i], &config->vms[before], errors);
 	}
+	check_supervision(config, errors);
 }

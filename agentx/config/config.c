@@ -21,7 +21,15 @@ void
 vm_dispose(struct config_vm *vm)
 {
 	keys_dispose(&sections[SECTION_VM], vm);
+	free(vm->needs);
 	*vm = (struct config_vm){0};
+}
+
+void
+external_dispose(struct config_external *external)
+{
+	keys_dispose(&sections[SECTION_EXTERNAL], external);
+	*external = (struct config_external){0};
 }
 
 void
@@ -35,6 +43,9 @@ config_empty(struct config *config)
 	for (size_t i = 0; i < config->vms_count; i++)
 		vm_dispose(&config->vms[i]);
 	free(config->vms);
+	for (size_t i = 0; i < config->externals_count; i++)
+		external_dispose(&config->externals[i]);
+	free(config->externals);
 	*config = (struct config){.file = file};
 }
 
@@ -72,6 +83,7 @@ load(char *file, int fd, void (*report)(void *arg, const char *error), void *arg
 	config->file = file;
 	if (text_read(&text, file, fd, &errors)) {
 		parse_text(config, &text, &errors);
+		resolve_config(config, &errors);
 		if (fd < 0)
 			check_config(config, &errors);
 	}
@@ -97,32 +109,71 @@ config_load_checked(int fd, void (*report)(void *arg, const char *error), void *
 	return load(mem_string("the checked configuration"), fd, report, arg);
 }
 
+/* What is printed, and what stands around it. */
+struct printed {
+	const struct config *config;
+	const struct config_vm *vm;
+	const struct config_external *external;
+	FILE *to;
+};
+
+/* What is as around it is left out: it is read to the same. */
 static void
-print_section(const struct section *section, const char *title, const void *of, FILE *to)
+print_keys(const struct printed *printed, const struct section *section, const void *of,
+	   const char *indent)
 {
-	fprintf(to, "%s%s%s%s {\n", section->name, title ? " \"" : "", title ? title : "",
-		title ? "\"" : "");
 	for (const struct key *key = section->keys; key->name; key++) {
 		const void *field = key_field(key, of);
 
-		if (key->kind->given && !key->kind->given(field))
+		if ((key->kind->given && !key->kind->given(field)) ||
+		    is_inherited(printed->config, printed->vm, printed->external, key, of))
 			continue;
-		fprintf(to, "\t%s = ", key->name);
-		key->kind->print(key, field, to);
-		fprintf(to, " # %s\n", key->doc);
+		fprintf(printed->to, "%s%s = ", indent, key->name);
+		key->kind->print(key, field, printed->to);
+		fprintf(printed->to, " # %s\n", key->doc);
 	}
-	fputs("}\n", to);
+}
+
+static void
+print_provider(const struct printed *around, enum section_id id,
+	       const struct config_provider *provider, const void *of)
+{
+	const struct printed outermost = {.config = around->config, .to = around->to};
+
+	fprintf(around->to, "%s \"%s\" {\n", sections[id].name, provider->name);
+	print_keys(&outermost, &sections[id], of, "\t");
+	for (size_t i = 0; i < provider->services_count; i++) {
+		fprintf(around->to, "\t%s \"%s\" {\n", sections[SECTION_SERVICE].name,
+			provider->services[i].name);
+		print_keys(around, &sections[SECTION_SERVICE], &provider->services[i], "\t\t");
+		fputs("\t}\n", around->to);
+	}
+	fputs("}\n", around->to);
 }
 
 void
 config_print(const struct config *config, FILE *to)
 {
-	for (size_t i = 0; i < SECTION_COUNT; i++)
-		if (!sections[i].titled)
-			print_section(&sections[i], NULL, config, to);
-	for (size_t i = 0; i < config->vms_count; i++)
-		print_section(&sections[SECTION_VM], config->vms[i].provider.name, &config->vms[i],
-			      to);
+	const struct printed outermost = {.config = config, .to = to};
+
+	for (size_t i = 0; i < SECTION_COUNT; i++) {
+		if (sections[i].titled)
+			continue;
+		fprintf(to, "%s {\n", sections[i].name);
+		print_keys(&outermost, &sections[i], config, "\t");
+		fputs("}\n", to);
+	}
+	for (size_t i = 0; i < config->vms_count; i++) {
+		const struct printed around = {config, &config->vms[i], NULL, to};
+
+		print_provider(&around, SECTION_VM, &config->vms[i].provider, &config->vms[i]);
+	}
+	for (size_t i = 0; i < config->externals_count; i++) {
+		const struct printed around = {config, NULL, &config->externals[i], to};
+
+		print_provider(&around, SECTION_EXTERNAL, &config->externals[i].provider,
+			       &config->externals[i]);
+	}
 }
 
 const struct config_vm *

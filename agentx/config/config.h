@@ -33,6 +33,7 @@ struct config_service {
 	uint32_t payload;	    /* over UDP: enum probe_payload */
 	bool silence_is_up;	    /* of UDP: no answer, and no word that there is none */
 	struct config_watch watch;
+	uint64_t given; /* the reader's: a bit for each key that the file has */
 };
 
 /* Who offers services: a VM of this file, or what an external section declares. */
@@ -47,7 +48,15 @@ struct config_provider {
 /* A host, or a VM of another Dom0. */
 struct config_external {
 	struct config_provider provider;
+	struct config_watch watch; /* of its services */
+	uint64_t given;
 	char host[VM_NAME_SIZE]; /* the Dom0 that it is a VM of; "": it is no VM */
+};
+
+/* A need as it is written: PROVIDER or PROVIDER:SERVICE. */
+struct config_need_text {
+	char text[VM_NAME_SIZE + SERVICE_NAME_SIZE];
+	int line;
 };
 
 /* One service that a VM needs; a need of all services of a provider is one for each. */
@@ -84,11 +93,16 @@ struct config_vm {
 	char group[32];		 /* "" where none is given */
 	uint32_t memory_mib;	 /* to set after the start; 0: as the xl file says */
 	uint32_t memory_min_mib, memory_max_mib; /* of automatic memory; both 0: there is none */
-	struct config_need *needs;		 /* in the order of the file, none twice */
+	struct config_need_text *needs_text;
+	size_t needs_text_count;
+	struct config_need *needs; /* in the order of the file, none twice */
 	size_t needs_count;
-	int32_t standby;    /* position of the VM that stands in for it; -1: none */
-	int32_t standby_of; /* the reverse */
+	char standby_name[VM_NAME_SIZE]; /* "": none */
+	int32_t standby;		 /* position of the VM that stands in for it; -1: none */
+	int32_t standby_of;		 /* the reverse */
+	struct config_watch watch;	 /* of its services */
 	struct config_policy policy;
+	uint64_t given; /* the reader's: a bit for each key that the file has */
 };
 
 struct config {

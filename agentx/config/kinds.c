@@ -47,7 +47,7 @@ has_control(const char *text)
 
 /* Texts are printed back as they are, in double quotes. What may not stand in the file's own text
  * comes into a path by the names of directories. */
-static bool
+bool
 text_check(const struct place *place, const struct key *key, const char *value)
 {
 	if (!*value)
@@ -341,7 +341,9 @@ number_given(const void *field)
 	return *(const uint32_t *)field != 0;
 }
 
+/* 0: not given. Of a count 0 is a value like any other. */
 const struct kind kind_number = {number_parse, number_print, number_given, NULL, false};
+const struct kind kind_count = {number_parse, number_print, NULL, NULL, false};
 
 /* The largest unit that goes into ms without a rest. */
 static void
@@ -349,7 +351,7 @@ duration_text(uint32_t ms, char text[24])
 {
 	size_t i = 0;
 
-	while (i + 1 < UNITS_COUNT && ms % units[i].ms)
+	while (units[i].ms > (ms ? ms : 1000) || ms % units[i].ms)
 		i++;
 	snprintf(text, 24, "%" PRIu32 "%s", ms / units[i].ms, units[i].name);
 }
@@ -402,7 +404,7 @@ const struct kind kind_duration = {duration_parse, duration_print, NULL, NULL, f
 static bool
 choice_read(const struct place *place, const struct key *key, const char *value, int *chosen)
 {
-	char choices[128] = "";
+	char choices[256] = "";
 
 	*chosen = name_value(key->choices, value);
 	if (*chosen >= 0)

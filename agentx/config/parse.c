@@ -12,18 +12,25 @@
 #include "base/mem.h"
 #include "config/reader.h"
 
-#define KEYS_MAX 16   /* of a section */
-#define VMS_MAX 4096  /* a Dom0 holds fewer */
+#define VMS_MAX 4096  /* a Dom0 holds fewer; as many externals */
 #define PASSES_MAX 50 /* each but the last finds an unknown key */
+
+/* A section that is being read; one within another has its own. */
+struct frame {
+	int key_lines[KEYS_MAX]; /* where its keys are; 0: not there */
+	size_t listed[KEYS_MAX]; /* values of its lists */
+};
 
 struct reader {
 	struct config *config;
 	struct text *text;
-	struct errors errors;	 /* of this pass */
-	struct config_vm vm;	 /* of the section that is being read */
-	int key_lines[KEYS_MAX]; /* where its keys are; 0: not there */
-	size_t listed;		 /* values of its list */
-	size_t sections;	 /* that are complete */
+	struct errors errors; /* of this pass */
+	/* What the sections that are being read make. */
+	struct config_vm vm;
+	struct config_external external;
+	struct config_service service;
+	struct frame frames[2]; /* of an outermost section, of one in it */
+	size_t sections;	/* that are complete */
 	int section_lines[SECTION_COUNT];
 	bool failed;	/* the pass ended before the file's end */
 	char word[128]; /* where it ended, if that can be stepped over; else "" */
@@ -43,7 +50,7 @@ section_of(const cfg_t *cfg)
 	return NULL;
 }
 
-static const struct key *
+const struct key *
 section_key(const struct section *section, const char *name)
 {
 	for (const struct key *key = section->keys; key->name; key++)
@@ -55,14 +62,30 @@ section_key(const struct section *section, const char *name)
 static void *
 section_struct(const struct section *section)
 {
-	return section->titled ? (void *)&reading->vm : (void *)reading->config;
+	switch (section - sections) {
+	case SECTION_VM:
+		return &reading->vm;
+	case SECTION_EXTERNAL:
+		return &reading->external;
+	case SECTION_SERVICE:
+		return &reading->service;
+	default:
+		return reading->config;
+	}
+}
+
+static struct frame *
+section_frame(const struct section *section)
+{
+	return &reading->frames[section->nested];
 }
 
 static void
 take_value(const struct section *section, const struct key *key, int line, const char *value)
 {
 	const struct place place = {reading->config->file, line, &reading->errors};
-	int *first = &reading->key_lines[key - section->keys];
+	struct frame *frame = section_frame(section);
+	int *first = &frame->key_lines[key - section->keys];
 
 	if (*first && !key->kind->list) {
 		errors_add(&reading->errors, line,
@@ -71,7 +94,7 @@ take_value(const struct section *section, const struct key *key, int line, const
 	}
 	if (!*first)
 		*first = line;
-	reading->listed += key->kind->list;
+	frame->listed[key - section->keys] += key->kind->list;
 	key->kind->parse(&place, key, value, key_field(key, section_struct(section)));
 }
 
@@ -92,9 +115,9 @@ value_read(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 
 /* libconfuse kept the last list only; what it dropped was given before. */
 static void
-list_check(const struct key *key, const cfg_opt_t *opt, int line)
+list_check(const struct section *section, const struct key *key, const cfg_opt_t *opt, int line)
 {
-	if (reading->listed > opt->nvalues)
+	if (section_frame(section)->listed[key - section->keys] > opt->nvalues)
 		errors_add(&reading->errors, line,
 			   "%s stands here more than once; make it one list", key->name);
 }
@@ -120,32 +143,101 @@ take_fallbacks(const struct section *section, cfg_t *cfg, int line)
 		cfg_opt_t *opt = cfg ? cfg_getopt(cfg, key->name) : NULL;
 
 		if (opt && key->kind->list)
-			list_check(key, opt, line);
-		if (!reading->key_lines[key - section->keys] &&
+			list_check(section, key, opt, line);
+		if (!section_frame(section)->key_lines[key - section->keys] &&
 		    !(opt && key->kind->list && (opt->flags & CFGF_MODIFIED)))
 			take_fallback(section, key, line);
 	}
 }
 
-static void
-take_vm(const char *title, int line)
+/* A bit for each key that the section has. */
+static uint64_t
+keys_given(const struct section *section)
 {
-	struct config *config = reading->config;
+	uint64_t given = 0;
+
+	for (const struct key *key = section->keys; key->name; key++)
+		if (section_frame(section)->key_lines[key - section->keys])
+			given |= UINT64_C(1) << (key - section->keys);
+	return given;
+}
+
+static void
+provider_name(struct config_provider *provider, const char *kind, const char *title, int line)
+{
 	const char *fault = vm_name_fault(title);
 
 	if (fault)
-		errors_add(&reading->errors, line, "vm \"%s\": %s", title, fault);
+		errors_add(&reading->errors, line, "%s \"%s\": %s", kind, title, fault);
+	text_set(provider->name, sizeof(provider->name), title);
+	provider->line = line;
+}
+
+static void
+take_vm(const cfg_t *around, const char *title, int line)
+{
+	struct config *config = reading->config;
+	struct config_vm *vm = &reading->vm;
+
+	(void)around;
 	if (config->vms_count == VMS_MAX) {
 		errors_add(&reading->errors, line,
 			   "this VM is one more than the %d that are possible", VMS_MAX);
-		vm_dispose(&reading->vm);
+		vm_dispose(vm);
 		return;
 	}
-	text_set(reading->vm.provider.name, sizeof(reading->vm.provider.name), title);
-	reading->vm.provider.line = line;
+	provider_name(&vm->provider, "vm", title, line);
+	vm->given = keys_given(&sections[SECTION_VM]);
 	config->vms = mem_resize(config->vms, config->vms_count + 1, sizeof(*config->vms));
-	config->vms[config->vms_count++] = reading->vm;
+	config->vms[config->vms_count++] = *vm;
+	memset(vm, 0, sizeof(*vm));
 }
+
+static void
+take_external(const cfg_t *around, const char *title, int line)
+{
+	struct config *config = reading->config;
+	struct config_external *external = &reading->external;
+
+	(void)around;
+	if (config->externals_count == VMS_MAX) {
+		errors_add(&reading->errors, line,
+			   "this external is one more than the %d that are possible", VMS_MAX);
+		external_dispose(external);
+		return;
+	}
+	provider_name(&external->provider, "external", title, line);
+	external->given = keys_given(&sections[SECTION_EXTERNAL]);
+	config->externals =
+	    mem_resize(config->externals, config->externals_count + 1, sizeof(*config->externals));
+	config->externals[config->externals_count++] = *external;
+	memset(external, 0, sizeof(*external));
+}
+
+static void
+take_service(const cfg_t *around, const char *title, int line)
+{
+	bool of_vm = strcmp(around->name, sections[SECTION_VM].name) == 0;
+	struct config_provider *provider =
+	    of_vm ? &reading->vm.provider : &reading->external.provider;
+	struct config_service *service = &reading->service;
+	const char *fault = service_name_fault(title);
+
+	if (fault)
+		errors_add(&reading->errors, line, "service \"%s\": %s", title, fault);
+	text_set(service->name, sizeof(service->name), title);
+	service->line = line;
+	service->given = keys_given(&sections[SECTION_SERVICE]);
+	if (!fault && !provider_add(provider, service)) {
+		errors_add(&reading->errors, line,
+			   "the service \"%s\" stands here again; remove one", title);
+		service_dispose(service);
+	}
+	memset(service, 0, sizeof(*service));
+}
+
+static void (*const takes[SECTION_COUNT])(const cfg_t *around, const char *title, int line) = {
+    [SECTION_VM] = take_vm, [SECTION_EXTERNAL] = take_external, [SECTION_SERVICE] = take_service};
 
 /* A section is complete: its closing brace came. */
 static int
@@ -159,21 +251,17 @@ section_read(cfg_t *cfg, cfg_opt_t *opt)
 	int *first = &reading->section_lines[section - sections];
 
 	reading->sections++;
-	if (section->titled) {
-		take_fallbacks(section, of, line);
-		take_vm(of->title, line);
-	} else if (*first) {
+	if (!section->titled && *first)
 		errors_add(&reading->errors, line,
 			   "the section %s stands here again, after line %d; make it one",
 			   section->name, *first);
-	} else {
+	else
 		take_fallbacks(section, of, line);
-	}
+	if (section->titled)
+		takes[section - sections](cfg, of->title, line);
 	if (!*first)
 		*first = line;
-	memset(&reading->vm, 0, sizeof(reading->vm));
-	memset(reading->key_lines, 0, sizeof(reading->key_lines));
-	reading->listed = 0;
+	memset(section_frame(section), 0, sizeof(struct frame));
 	return 0;
 }
 
@@ -185,7 +273,7 @@ static const struct {
     {"unexpected closing brace", "there is a } too many; remove it"},
     {"missing equal sign after option '%s'", "write KEY = VALUE"},
     {"missing opening brace for section '%s'", "write { after the section's name"},
-    {"missing title for section '%s'", "write: vm \"NAME\" {"},
+    {"missing title for section '%s'", "write its name before the {: vm \"NAME\" {"},
     {"unexpected token '%s'", "write KEY = VALUE, and each section in braces"},
 };
 
@@ -198,34 +286,53 @@ advice_for(const char *format)
 	return "see lauxen.conf(5)";
 }
 
+static void
+known_add(char *known, size_t size, const char *word)
+{
+	size_t used = strlen(known);
+
+	snprintf(known + used, size - used, "%s%s", used ? ", " : "", word);
+}
+
 /* An unknown word, and what could stand in its place. */
 static void
 unknown_word(const cfg_t *cfg, const char *word)
 {
 	const struct section *within = section_of(cfg);
-	char known[512] = "";
+	char known[1024] = "";
 
-	for (size_t i = 0; within ? within->keys[i].name != NULL : i < SECTION_COUNT; i++) {
-		size_t used = strlen(known);
-
-		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "",
-			 within ? within->keys[i].name : sections[i].name);
-	}
+	for (size_t i = 0; within && within->keys[i].name; i++)
+		known_add(known, sizeof(known), within->keys[i].name);
+	for (size_t i = 0; i < SECTION_COUNT; i++)
+		if (within ? within->offers && sections[i].nested : !sections[i].nested)
+			known_add(known, sizeof(known), sections[i].name);
 	errors_add(&reading->obstacle, cfg->line, "%s \"%s\" is unknown%s%s; known are: %s",
 		   within ? "the key" : "the section", word, within ? " in " : "",
 		   within ? within->name : "", known);
 	TEXT_SET(reading->word, word);
 }
 
+/* What has a title stands here again; cfg is the section around it. */
 static void
-second_vm(const cfg_t *cfg, const char *title)
+second_title(const cfg_t *cfg, const char *title)
 {
-	const struct config_vm *first = config_find_vm(reading->config, title);
+	const struct config *config = reading->config;
+	const struct section *within = section_of(cfg);
+	const struct config_vm *vm = config_find_vm(config, title);
+	enum section_id which = within ? SECTION_SERVICE : vm ? SECTION_VM : SECTION_EXTERNAL;
+	int first = vm ? vm->provider.line : 0;
 
-	errors_add(&reading->obstacle, cfg->line,
-		   "the VM \"%s\" stands here again, after line %d; remove one", title,
-		   first ? first->provider.line : 0);
-	TEXT_SET(reading->word, sections[SECTION_VM].name);
+	for (size_t i = 0; i < config->externals_count && which == SECTION_EXTERNAL; i++)
+		if (strcmp(config->externals[i].provider.name, title) == 0)
+			first = config->externals[i].provider.line;
+	if (within)
+		errors_add(&reading->obstacle, cfg->line,
+			   "the service \"%s\" stands here again; remove one", title);
+	else
+		errors_add(&reading->obstacle, cfg->line,
+			   "the %s \"%s\" stands here again, after line %d; remove one",
+			   vm ? "VM" : "external", title, first);
+	TEXT_SET(reading->word, sections[which].name);
 }
 
 /* libconfuse is about to end its pass: at something to step over, or for good. */
@@ -241,46 +348,70 @@ parser_error(cfg_t *cfg, const char *format, va_list args)
 	if (strcmp(format, "no such option '%s'") == 0)
 		unknown_word(cfg, va_arg(again, const char *));
 	else if (strcmp(format, "found duplicate title '%s'") == 0)
-		second_vm(cfg, va_arg(again, const char *));
+		second_title(cfg, va_arg(again, const char *));
 	else
 		errors_add(&reading->errors, cfg->line, "%s; %s", text, advice_for(format));
 	va_end(again);
 	reading->line = cfg->line;
 }
 
-static void
-schema_fill(cfg_opt_t *schema, cfg_opt_t keys[SECTION_COUNT][KEYS_MAX])
+/* The keys of a section, and room for the sections within it. */
+typedef cfg_opt_t schema[KEYS_MAX + 2];
+
+static const cfg_opt_t schema_end = CFG_END();
+
+static cfg_opt_t *
+schema_keys(const struct section *section, cfg_opt_t *to)
 {
-	static const cfg_opt_t end = CFG_END();
+	for (const struct key *key = section->keys; key->name; key++, to++) {
+		const cfg_opt_t value = CFG_STR_CB(key->name, NULL, CFGF_NODEFAULT, value_read);
+		const cfg_opt_t list = CFG_STR_LIST_CB(key->name, NULL, CFGF_NODEFAULT, value_read);
 
-	for (size_t i = 0; i < SECTION_COUNT; i++) {
-		cfg_opt_t *to = keys[i];
-
-		for (const struct key *key = sections[i].keys; key->name; key++, to++) {
-			const cfg_opt_t value =
-			    CFG_STR_CB(key->name, NULL, CFGF_NODEFAULT, value_read);
-			const cfg_opt_t list =
-			    CFG_STR_LIST_CB(key->name, NULL, CFGF_NODEFAULT, value_read);
-
-			*to = key->kind->list ? list : value;
-		}
-		*to = end;
-		schema[i] = (cfg_opt_t)CFG_SEC(
-		    sections[i].name, keys[i],
-		    CFGF_MULTI | (sections[i].titled ? CFGF_TITLE | CFGF_NO_TITLE_DUPES : 0));
-		schema[i].validcb = section_read;
+		*to = key->kind->list ? list : value;
 	}
-	schema[SECTION_COUNT] = end;
+	*to = schema_end;
+	return to;
+}
+
+static cfg_opt_t
+schema_section(const struct section *section, cfg_opt_t *keys)
+{
+	cfg_opt_t opt =
+	    CFG_SEC(section->name, keys,
+		    CFGF_MULTI | (section->titled ? CFGF_TITLE | CFGF_NO_TITLE_DUPES : 0));
+
+	opt.validcb = section_read;
+	return opt;
+}
+
+static void
+schema_fill(cfg_opt_t *outermost, schema keys[SECTION_COUNT])
+{
+	schema_keys(&sections[SECTION_SERVICE], keys[SECTION_SERVICE]);
+	for (size_t i = 0; i < SECTION_COUNT; i++) {
+		cfg_opt_t *end;
+
+		if (sections[i].nested)
+			continue;
+		end = schema_keys(&sections[i], keys[i]);
+		if (sections[i].offers) {
+			*end++ = schema_section(&sections[SECTION_SERVICE], keys[SECTION_SERVICE]);
+			*end = schema_end;
+		}
+		*outermost++ = schema_section(&sections[i], keys[i]);
+	}
+	*outermost = schema_end;
 }
 
 static void
 run_parser(const struct text *text)
 {
-	cfg_opt_t schema[SECTION_COUNT + 1], keys[SECTION_COUNT][KEYS_MAX];
+	cfg_opt_t outermost[SECTION_COUNT + 1];
+	schema keys[SECTION_COUNT];
 	cfg_t *cfg;
 
-	schema_fill(schema, keys);
-	cfg = cfg_init(schema, CFGF_NONE);
+	schema_fill(outermost, keys);
+	cfg = cfg_init(outermost, CFGF_NONE);
 	if (!cfg) {
 		errors_add(&reading->errors, 0, "libconfuse refuses to begin; is memory short?");
 		return;
@@ -313,6 +444,8 @@ parse_pass(struct config *config, struct text *text, struct errors *errors)
 			take_fallbacks(&sections[i], NULL, 0);
 	reading = NULL;
 	vm_dispose(&reader.vm);
+	external_dispose(&reader.external);
+	service_dispose(&reader.service);
 	again = reader.word[0] && text_mask(text, reader.line, reader.word);
 	errors_move(errors, &reader.obstacle);
 	if (again)

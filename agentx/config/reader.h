@@ -5,7 +5,10 @@
  *   parse.c   libconfuse over that text, values into the struct
  *   keys.c    every section and key, one line each
  *   kinds.c   how a kind of value is read, checked and printed
+ *   offers.c  the kinds of values that are of services and needs
+ *   resolve.c what is inherited; names of needs and standbys into positions
  *   check.c   what only the whole file shows
+ *   graph.c   what only the dependencies as a whole show: cycles, standbys
  *   xlfile.c  name and UUID in a VM's xl file
  */
 #ifndef CONFIG_READER_H
@@ -34,7 +37,7 @@ void errors_dispose(struct errors *errors);
 struct text {
 	char *data;
 	size_t size;
-	int *section_lines; /* where the sections of the file begin, in order */
+	int *section_lines; /* where the sections of the file begin, in the order of their ends */
 	size_t sections;
 };
 
@@ -67,7 +70,8 @@ struct kind {
 };
 
 extern const struct kind kind_path, kind_paths, kind_socket, kind_host, kind_text, kind_address,
-    kind_uuid, kind_number, kind_duration, kind_choice, kind_flag;
+    kind_uuid, kind_number, kind_count, kind_duration, kind_choice, kind_flag, kind_port,
+    kind_command, kind_vm_name, kind_services, kind_needs;
 
 struct key {
 	const char *name;
@@ -77,19 +81,38 @@ struct key {
 	uint32_t min, max;    /* of a number; of a duration in ms; max octets of a text */
 	const struct name *choices;
 	bool required;
+	/* A section that does not have it takes the value of the key of that name in the section
+	 * around it, else in supervision, else in hypervisor. */
+	bool inherited;
 	const char *doc; /* printed beside it */
 };
 
-enum section_id { SECTION_AGENT, SECTION_HYPERVISOR, SECTION_VM, SECTION_COUNT };
+#define KEYS_MAX 40 /* of a section */
+
+/* service stands within vm and external, the others at the outermost. */
+enum section_id {
+	SECTION_AGENT,
+	SECTION_HYPERVISOR,
+	SECTION_SUPERVISION,
+	SECTION_VM,
+	SECTION_EXTERNAL,
+	SECTION_SERVICE,
+	SECTION_COUNT
+};
 
 struct section {
 	const char *name;
 	const char *doc;
 	const struct key *keys; /* the last has name NULL */
 	bool titled;		/* may stand in the file any number of times */
+	bool offers;		/* has service sections */
+	bool nested;		/* is one */
 };
 
 extern const struct section sections[SECTION_COUNT];
+
+/* The key of that name, or NULL. */
+const struct key *section_key(const struct section *section, const char *name);
 
 /* The field of key within its struct. */
 static inline void *
@@ -117,10 +140,33 @@ struct xl_file {
 /* Looks for both in an xl file; 0, or an errno with nothing found. */
 int xl_file_read(const char *file, struct xl_file *found);
 
+/* True where value may be printed back between double quotes; else an error was added. */
+bool text_check(const struct place *place, const struct key *key, const char *value);
+
 /* path as an absolute one, relative to the directory of the configuration file; to be freed. */
 char *path_resolve(const char *config_file, const char *path);
 
 void vm_dispose(struct config_vm *vm);
+void external_dispose(struct config_external *external);
+void service_dispose(struct config_service *service);
+
+/* A service with that name, or with nothing of its own but that, is added to its provider; false:
+ * it has one of that name already. */
+bool provider_add(struct config_provider *provider, const struct config_service *service);
+
+/* That a key which is inherited has the value of what is around it: a VM or an external around a
+ * service (else NULL), and the configuration. */
+bool is_inherited(const struct config *config, const struct config_vm *vm,
+		  const struct config_external *external, const struct key *key, const void *of);
+
+/* What is inherited, and positions of what is named. Names that nobody has are errors. */
+void resolve_config(struct config *config, struct errors *errors);
+
+/* Cycles, and standbys that need their primary or are needed. */
+void check_graph(const struct config *config, struct errors *errors);
+
+/* A name that is no VM's: as vm_name_fault(), of a service. */
+const char *service_name_fault(const char *name);
 
 /* Forgets all that was read but the file's name. */
 void config_empty(struct config *config);

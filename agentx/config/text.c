@@ -17,11 +17,15 @@
 #define TEXT_MAX (8 * 1024 * 1024) /* over what config_print() makes of the most VMs */
 #define WORD_ENDS " \t\r\n#\"'={}()+,*"
 
+#define DEPTH_MAX 8 /* of braces within braces */
+
 struct scan {
 	struct text *text;
 	struct errors *errors;
 	size_t at;
 	int line, depth;
+	int opened[DEPTH_MAX]; /* lines of the sections that are open; 0: a list */
+	char before;	       /* the last octet that is no space */
 	size_t faults;
 };
 
@@ -193,18 +197,31 @@ scan_word(struct scan *scan)
 	}
 }
 
+/* What a closing brace ends: a section, whose line is kept, or a list. */
 static void
-scan_brace(struct scan *scan)
+scan_close(struct scan *scan)
 {
 	struct text *text = scan->text;
 
-	if (scan_peek(scan, 0) == '}') {
-		scan->depth -= scan->depth > 0;
-	} else if (scan->depth++ == 0) {
-		text->section_lines =
-		    mem_resize(text->section_lines, text->sections + 1, sizeof(int));
-		text->section_lines[text->sections++] = scan->line;
-	}
+	if (scan->depth == 0)
+		return; /* one too many, which libconfuse reports */
+	scan->depth--;
+	if (scan->opened[scan->depth] == 0)
+		return;
+	text->section_lines =
+	    mem_resize(text->section_lines, text->sections + 1, sizeof(*text->section_lines));
+	text->section_lines[text->sections++] = scan->opened[scan->depth];
+}
+
+static void
+scan_brace(struct scan *scan)
+{
+	if (scan_peek(scan, 0) == '}')
+		scan_close(scan);
+	else if (scan->depth < DEPTH_MAX)
+		scan->opened[scan->depth++] = scan->before == '=' ? 0 : scan->line;
+	else
+		scan_fault(scan, scan->line, "there are too many braces within braces");
 	scan_step(scan);
 }
 
@@ -242,11 +259,16 @@ text_scan(struct text *text, struct errors *errors)
 	struct scan scan = {.text = text, .errors = errors, .line = 1};
 
 	text->sections = 0;
-	while (scan.at < text->size)
-		scan_token(&scan);
+	while (scan.at < text->size) {
+		size_t start = scan.at;
+
+		scan_token(&scan); /* blanks a comment */
+		if (!strchr(" \t\r\n", text->data[start]))
+			scan.before = text->data[start];
+	}
 	/* To libconfuse the end of the file closes a section too. */
 	if (scan.faults == 0 && scan.depth > 0)
-		scan_fault(&scan, text->section_lines[text->sections - 1],
+		scan_fault(&scan, scan.opened[0],
 			   "the section that begins in this line is never closed; end it with }");
 	return scan.faults == 0;
 }

@@ -28,6 +28,7 @@ note_end(struct engine *engine, struct vm *vm)
 {
 	if (!ends_domain(vm->verb) || vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
 		return;
+	vm->acted_verb = vm->verb;
 	vm->acted_domid = vm->action_domid;
 	vm->acted_ms = engine->now.mono_ms;
 }
@@ -128,7 +129,15 @@ request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t n
 	vm->action_domid = action->domid;
 	note_end(engine, vm);
 	request_send_own(engine, vm);
-	log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
+	if (verb != VERB_PAUSE && verb != VERB_UNPAUSE) /* of those many can be at once */
+		log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
+}
+
+/* An engine before us sent it. */
+static bool
+is_of_before(const struct request *request)
+{
+	return request->accepted_ms == 0;
 }
 
 /* Under the same ids: one that was begun is not begun again. Of one that an engine before us began
@@ -154,7 +163,19 @@ request_resend(struct engine *engine)
 		vm_touch(engine, vm);
 	}
 	TAILQ_FOREACH (request, &engine->requests, next)
-		if (request->sent && request_is_open(request))
+		if (request->sent && request_is_open(request) &&
+		    (engine->boot_known || !is_of_before(request)))
+			request_send(engine, request);
+}
+
+/* Whether they are of this boot of the host is known now. */
+void
+request_resend_old(struct engine *engine)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->sent && request_is_open(request) && is_of_before(request))
 			request_send(engine, request);
 }
 
@@ -298,4 +319,21 @@ request_outcome(struct engine *engine, const struct message *message)
 	request_finish(engine, request, &outcome);
 	if (request->vm && request->vm->action == outcome.id)
 		request_free_vm(engine, request->vm, &outcome);
+}
+
+/* The host was booted: their records are gone, and under the same ids they were begun anew. */
+void
+request_end_old(struct engine *engine, const char *why)
+{
+	struct outcome outcome = {.state = REQUEST_UNDECIDED};
+	struct request *request;
+
+	TEXT_SET(outcome.error, why);
+	TAILQ_FOREACH (request, &engine->requests, next) {
+		if (!request->sent || !request_is_open(request) || !is_of_before(request))
+			continue;
+		request_finish(engine, request, &outcome);
+		if (request->vm && request->vm->action == request->kept.number)
+			request_free_vm(engine, request->vm, &outcome);
+	}
 }

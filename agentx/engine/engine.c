@@ -197,7 +197,9 @@ engine_settle(struct engine *engine)
 		vm_settle_touched(engine);
 		plan_finish_settled(engine);
 	} while (engine->touched_count > 0);
-	rows_put_host(engine);
+	if (engine->host_changed)
+		rows_put_host(engine);
+	engine->host_changed = false;
 }
 
 void
@@ -223,6 +225,7 @@ engine_load(struct engine *engine, const struct config *config, struct instant n
 
 	ENTER(engine, .type = CALL_LOAD, .now = now);
 	engine->config = config;
+	engine->host_changed = true;
 	vm_load(engine);
 	rows_load(engine);
 	service_load(engine);

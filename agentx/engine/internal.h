@@ -42,6 +42,7 @@ struct service {
 	uint32_t changes; /* of its state */
 	uint32_t waiters; /* launches that wait for it */
 	char text[TEXT_SIZE];
+	struct mib_service *row; /* NULL: it has none */
 };
 
 /* What several services may have in common: one attempt serves them all. */
@@ -65,6 +66,8 @@ struct need {
 	struct service *service;
 	enum dependency_state state;
 	int64_t since_wall_ms;
+	struct mib_dependency *row; /* both as long as the graph stands */
+	struct mib_required *required;
 };
 
 /* What a VM is to its services. */
@@ -79,6 +82,7 @@ enum presence {
 struct policy {
 	int64_t wake_ms; /* it is settled again by then; INT64_MAX: only if something comes */
 	enum monitor_state monitor;
+	bool hopeless;	       /* only a person can make it answer again */
 	int64_t since_wall_ms; /* since when it is as its row of the plan says */
 	char why[TEXT_SIZE];   /* of the last action of ours */
 	char error[TEXT_SIZE]; /* why the last that failed did */
@@ -95,7 +99,6 @@ struct policy {
 	bool
 	    fresh; /* its next start is none, whatever was before: a person wants it, or the boot */
 	int64_t maintenance_ms; /* as kept.maintenance_wall_ms */
-	bool unseen;		/* it went without a word: perhaps with the host */
 	bool deferred;		/* it is one that engine->deferred speaks of */
 	bool spoken;		/* a person has asked for something since this engine began */
 	int64_t memory_rest_ms; /* as kept.memory_rest_wall_ms */
@@ -157,6 +160,7 @@ struct vm {
 	bool done_by_us;	/* it was no request's */
 	uint32_t made_domid;	/* the domain that the last action made; 0: none */
 	bool made_by_us;
+	uint32_t acted_verb;
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	struct action own;     /* the action that runs, where it is ours and this engine began it */
@@ -176,6 +180,8 @@ struct vm {
 	bool unsaved;	       /* kept differs from the store */
 	bool touched;	       /* to be settled */
 	uint32_t shown;	       /* state that its row shows; 0: it has none */
+	struct mib_vm *row;    /* NULL: it has none */
+	struct mib_plan *plan_row; /* likewise */
 
 	/* graph.c: what the configuration says of it and the others */
 	struct vm *standby, *primary; /* NULL: none */
@@ -270,6 +276,8 @@ struct engine {
 	size_t order_count, order_room;
 	size_t touched_count, touched_from; /* all that are touched have this rank or a later one */
 	uint32_t shown[VM_CRASHED + 1];	    /* rows of VMs, by state */
+	const struct vm *settling;	    /* the one that is being settled; NULL: none is */
+	bool host_changed;		    /* what the host's row shows */
 	TAILQ_HEAD(, request) requests;
 	size_t requests_count;
 	struct rowset requests_by_number, requests_by_id; /* struct request_key */
@@ -313,12 +321,11 @@ struct engine {
 	uint64_t internal_actions;
 
 	TAILQ_HEAD(, plan) plans;
-	bool boot_known; /* of the host, by a look of ours */
-	int64_t boot_mono_ms;
-	int64_t boot_wall_ms;  /* as the store has it; 0: it knows of none */
-	bool unseen;	       /* a VM is */
-	uint64_t promised_mib; /* to VMs: what the host has free may not show it yet */
-	int64_t promised_ms;   /* mono: the last of that */
+	bool boot_known;	    /* of the host, by a look of ours */
+	uint8_t boot_id[UUID_SIZE]; /* as the store has it; zero: it knows of none */
+	bool unseen;		    /* a VM is */
+	uint64_t promised_mib;	    /* to VMs: what the host has free may not show it yet */
+	int64_t promised_ms;	    /* mono: the last of that */
 };
 
 /* engine.c */
@@ -406,7 +413,9 @@ struct service *vm_carries(const struct vm *vm, size_t n);
 bool vm_is_watched(const struct vm *vm); /* it carries one */
 bool vm_is_well(const struct vm *vm);	 /* it runs, and all that it carries is up */
 void care_list_needs(const struct vm *vm, char *text, size_t size); /* that are not up, in words */
-enum monitor_state care_monitor(const struct engine *engine, const struct vm *vm);
+/* A VM that will not give it by itself what it needs and has not; NULL: there is none. */
+const struct vm *care_lacks(const struct vm *vm);
+void care_settle(struct engine *engine, struct vm *vm); /* works out what others ask of it */
 void care_restore(struct engine *engine, struct vm *vm);
 void care_set_goal(struct engine *engine, struct vm *vm, enum plan_goal goal);
 void care_set_desired(struct vm *vm, enum vm_desired desired);
@@ -518,15 +527,18 @@ void request_dispatch(struct engine *engine, struct vm *vm);
 /* Starts an action that no manager asked for; number as struct action has it. */
 void request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t number);
 bool request_is_internal(uint64_t id);
-void request_resend(struct engine *engine); /* a new hypervisor process */
+void request_resend(struct engine *engine); /* to a new hypervisor process */
+/* What an engine before us sent: once more, or, as the host was booted since, to its end. */
+void request_resend_old(struct engine *engine);
+void request_end_old(struct engine *engine, const char *why);
 void request_started(struct engine *engine, const struct message *message);
 void request_outcome(struct engine *engine, const struct message *message);
 void request_forget(struct engine *engine, uint64_t id, uint64_t journal);
 
 /* rows.c: facts into rows */
-void rows_put_service(struct engine *engine, const struct service *service);
-void rows_put_plan(struct engine *engine, const struct vm *vm);
-void rows_put_need(struct engine *engine, const struct need *need);
+void rows_put_service(struct engine *engine, struct service *service);
+void rows_put_plan(struct engine *engine, struct vm *vm);
+void rows_touch_need(struct engine *engine, const struct need *need);
 void rows_load(struct engine *engine); /* of what the configuration has: services, needs, plan */
 void rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state);
 void rows_put_host(struct engine *engine);

@@ -1,15 +1,13 @@
 /* What others do to VMs: the host, guests, and persons, by hand or by request. */
 #include "engine/internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 
 #define OURS_MS 300000	       /* an end that an action asked for so lately is of its making */
-#define BOOT_NOISE_MS 60000    /* the wall clock tells of the host's boot, and is set at times */
-#define BOOT_TICK_MS 2000      /* and of one boot the same clock tells differently by so much */
 #define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
 
 /*
@@ -47,6 +45,16 @@ is_of_an_action(const struct engine *engine, const struct vm *vm)
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
 }
 
+/* It comes again by itself: a reboot, of its own or asked for. */
+static bool
+ends_to_begin(const struct engine *engine, const struct vm *vm)
+{
+	uint32_t reason = vm->domain ? vm->domain->state.reason : vm->died;
+
+	return reason == REASON_REBOOT ||
+	       (is_of_an_action(engine, vm) && (vm->acted_verb == VERB_REBOOT));
+}
+
 static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
 			const char *why);
 
@@ -63,7 +71,8 @@ notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
 			    state == VM_SUSPENDED ? DESIRED_SUSPENDED : DESIRED_SHUTDOWN,
 			    vm->kept.change_reason);
 	else
-		vm->policy.unseen = engine->unseen = true;
+		vm->kept.unseen = engine->unseen = true; /* notice_host() tells */
+	vm->unsaved = true;
 }
 
 /* Its domain is new to it. One that a person started although something is missing is excused. */
@@ -73,7 +82,7 @@ notice_start(struct engine *engine, struct vm *vm)
 	bool ours = vm->action ? request_is_internal(vm->action)
 			       : vm->made_by_us && vm->made_domid == vm->kept.domid;
 
-	vm->policy.unseen = false;
+	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;
 	vm->policy.fresh = false;
 	if (ours)
@@ -113,6 +122,8 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 {
 	if (!vm->config)
 		return;
+	if (lived(from) && !lived(to) && !ends_to_begin(engine, vm))
+		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);
 	else if (to == VM_RUNNING && !lived(from))
@@ -128,7 +139,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 static void
 respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired, const char *why)
 {
-	vm->policy.unseen = false;
+	vm->kept.unseen = false;
 	vm->kept.excused = false;
 	care_unblock(engine, vm, "it is off");
 	care_set_goal(engine, vm, PLAN_NONE);
@@ -139,17 +150,18 @@ respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired, const
 /* ---- the host's boot ---- */
 
 /* With the host all that ran went down; what is to start by itself does, whatever it was before,
- * unless a person has spoken since (of which nothing is known where no boot was ever seen before).
- * A standby waits for its turn. */
+ * unless a person has spoken since: of which nothing is known where no boot was ever seen before. A
+ * standby waits for its turn. */
 static void
 boot_vm(struct engine *engine, struct vm *vm)
 {
-	bool first = engine->boot_wall_ms == 0 && vm->kept.desired > DESIRED_RUNNING;
-	bool starts = vm->config->policy.autostart && !vm->primary && !vm->policy.spoken && !first;
+	bool unknown = uuid_is_zero(engine->boot_id) && vm->kept.desired > DESIRED_RUNNING;
+	bool starts =
+	    vm->config->policy.autostart && !vm->primary && !vm->policy.spoken && !unknown;
 
 	if (vm->domain)
 		return;
-	vm->policy.unseen = false;
+	vm->kept.unseen = false;
 	vm->policy.fresh = true;
 	vm->kept.excused = false;
 	care_unblock(engine, vm, "the host was booted");
@@ -161,26 +173,22 @@ boot_vm(struct engine *engine, struct vm *vm)
 		care_set_goal(engine, vm, starts ? PLAN_RUN : PLAN_NONE);
 }
 
-/* The clock of the host's boot runs on while we live; across our own starts only the wall clock
- * tells, which a person or a time service may have set meanwhile. */
-static bool
-host_is_booted_anew(const struct engine *engine, int64_t boot_wall_ms)
-{
-	if (engine->boot_known)
-		return llabs(engine->host.boot_mono_ms - engine->boot_mono_ms) > BOOT_TICK_MS;
-	return engine->boot_wall_ms == 0 ||
-	       llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS;
-}
-
 static void
-host_keep_boot(struct engine *engine, int64_t boot_wall_ms)
+host_booted(struct engine *engine)
 {
-	engine->boot_wall_ms = boot_wall_ms;
+	log_info("the host was booted: VMs that are to start by themselves are launched");
 	for (size_t i = 0; i < engine->order_count; i++) {
-		engine->order[i]->kept.boot_wall_ms = boot_wall_ms;
-		engine->order[i]->unsaved = true;
-		vm_touch(engine, engine->order[i]);
+		struct vm *vm = engine->order[i];
+
+		if (vm->config)
+			boot_vm(engine, vm);
+		memcpy(vm->kept.boot_id, engine->host.boot_id, UUID_SIZE);
+		vm->unsaved = true;
+		vm_touch(engine, vm);
 	}
+	if (!uuid_is_zero(engine->boot_id))
+		request_end_old(engine, "the host went down meanwhile");
+	memcpy(engine->boot_id, engine->host.boot_id, UUID_SIZE);
 }
 
 /* Those that went without a word did not go with the host. */
@@ -189,30 +197,26 @@ host_settle_unseen(struct engine *engine)
 {
 	engine->unseen = false;
 	for (size_t i = 0; i < engine->order_count; i++)
-		if (engine->order[i]->policy.unseen)
+		if (engine->order[i]->kept.unseen)
 			respect_off(engine, engine->order[i], DESIRED_SHUTDOWN,
 				    "it is gone, and left no word why");
 }
 
+/* Which boot of the host this is. */
 void
 notice_host(struct engine *engine)
 {
-	int64_t boot_wall_ms =
-	    engine->now.wall_ms - (engine->now.mono_ms - engine->host.boot_mono_ms);
-	bool anew;
+	bool first = !engine->boot_known;
 
 	if (engine->host.memory_kib == 0 || !engine->states_ok)
 		return;
-	anew = host_is_booted_anew(engine, boot_wall_ms);
 	engine->boot_known = true;
-	engine->boot_mono_ms = engine->host.boot_mono_ms;
-	if (anew)
-		log_info("the host was booted: VMs that are to start by themselves are launched");
-	for (size_t i = 0; anew && i < engine->order_count; i++)
-		if (engine->order[i]->config)
-			boot_vm(engine, engine->order[i]);
-	if (anew || llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS / 2)
-		host_keep_boot(engine, boot_wall_ms);
+	if (!uuid_equal(engine->boot_id, engine->host.boot_id))
+		host_booted(engine);
+	if (first) {
+		request_resend_old(engine);
+		vm_touch_all(engine);
+	}
 	if (engine->unseen)
 		host_settle_unseen(engine);
 }

@@ -249,7 +249,10 @@ member_fail(struct engine *engine, struct member *member, const char *why)
 		if (provider)
 			member_fail(engine, provider, blocked);
 	}
-	member_give_up(engine, member);
+	if (plan->goal == PLAN_OFF)
+		member_give_up(engine, member);
+	else
+		member_settle(engine, member); /* it is still to run, once it can */
 }
 
 static void
@@ -412,9 +415,27 @@ is_there(const struct engine *engine, const struct vm *vm, enum plan_goal goal)
 	return vm_is_well(vm) || (vm->presence == PRESENCE_RUNS && vm_in_maintenance(vm));
 }
 
+/* Why a launch will not bring it up; NULL: it may. */
+static const char *
+launch_is_hopeless(const struct vm *vm, char *text)
+{
+	const struct vm *lacked = care_lacks(vm);
+
+	if (vm->kept.needs_human)
+		return vm->kept.human_reason;
+	if (vm->kept.goal != PLAN_RUN)
+		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
+	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
+		return "it is paused";
+	if (!lacked)
+		return NULL;
+	text_format(text, TEXT_SIZE, "it waits for %s", lacked->kept.name);
+	return text;
+}
+
 /* Why it will not get there; NULL: it may. */
 static const char *
-hopeless(const struct member *member)
+hopeless(const struct member *member, char *text)
 {
 	const struct vm *vm = member->vm;
 
@@ -422,15 +443,9 @@ hopeless(const struct member *member)
 		return "no section of the configuration has it any more";
 	if (vm_in_maintenance(vm) && (!member->named || is_over_many(member->plan->request)))
 		return "it is in maintenance";
-	if (member->plan->goal == PLAN_OFF)
-		return vm->kept.goal != PLAN_OFF ? "it was started meanwhile" : NULL;
-	if (vm->kept.needs_human)
-		return vm->kept.human_reason;
-	if (vm->kept.goal != PLAN_RUN)
-		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
-	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
-		return "it is paused";
-	return NULL;
+	if (member->plan->goal == PLAN_RUN)
+		return launch_is_hopeless(vm, text);
+	return vm->kept.goal != PLAN_OFF ? "it was started meanwhile" : NULL;
 }
 
 void
@@ -439,13 +454,14 @@ plan_settle(struct engine *engine, struct vm *vm)
 	struct member *member;
 
 	TAILQ_FOREACH (member, &vm->members, of_vm) {
+		char text[TEXT_SIZE];
 		const char *why;
 
 		if (member->settled)
 			continue;
 		if (is_there(engine, vm, member->plan->goal))
 			member_settle(engine, member);
-		else if (vm->known && (why = hopeless(member)))
+		else if (vm->known && (why = hopeless(member, text)))
 			member_fail(engine, member, why);
 	}
 }

@@ -51,7 +51,7 @@ static bool
 launch_is_wanted(const struct vm *vm)
 {
 	return vm->config && vm->kept.goal == PLAN_RUN && vm_is_off(vm) && !vm->kept.needs_human &&
-	       !vm->policy.unseen && !vm_is_replaced(vm) && vm->kept.replaced != REPLACED_ENDS;
+	       !vm->kept.unseen && !vm_is_replaced(vm) && vm->kept.replaced != REPLACED_ENDS;
 }
 
 /* Those that it waits for are tried often. */
@@ -324,7 +324,7 @@ static bool
 rule_dependency(struct engine *engine, struct vm *vm)
 {
 	uint32_t how = vm->config ? vm->config->policy.on_dependency : DEPENDENCY_ALERT;
-	bool ends = vm_has_all(vm) || how != vm->kept.blocked;
+	bool ends = vm_has_all(vm) || how != vm->kept.blocked || vm->kept.excused;
 
 	if (vm->kept.blocked == DEPENDENCY_PAUSE)
 		return rule_dependency_paused(engine, vm, ends);
@@ -447,7 +447,6 @@ policy_settle(struct engine *engine, struct vm *vm)
 			if (rules[i](engine, vm))
 				break;
 	launch_follow(engine, vm);
-	vm->policy.monitor = care_monitor(engine, vm);
 }
 
 /* A primary is not started while its standby is there in its place. */

@@ -325,6 +325,7 @@ vm_settle(struct engine *engine, struct vm *vm)
 	policy_settle(engine, vm);
 	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
 	service_follow(engine, vm);
+	care_settle(engine, vm);
 	plan_settle(engine, vm);
 	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
 		vm->kept.gone_wall_ms = engine->now.wall_ms;

@@ -231,8 +231,9 @@ vm_restore(struct engine *engine, const struct store_vm *kept)
 	struct vm *vm = mem_alloc(sizeof(*vm));
 
 	vm->kept = *kept;
-	if (kept->boot_wall_ms > engine->boot_wall_ms)
-		engine->boot_wall_ms = kept->boot_wall_ms;
+	if (!uuid_is_zero(kept->boot_id))
+		memcpy(engine->boot_id, kept->boot_id, UUID_SIZE);
+	engine->unseen |= kept->unseen != 0;
 	vm->died = REASON_UNKNOWN;
 	vm->crashed = vm->kept.state == VM_CRASHED;
 	vm_add(engine, vm);
@@ -278,8 +279,10 @@ vm_settle_touched(struct engine *engine)
 			continue;
 		vm->touched = false;
 		engine->touched_count--;
+		engine->settling = vm;
 		vm_settle(engine, vm);
 	}
+	engine->settling = NULL;
 	engine->touched_from = engine->order_count;
 }
 
@@ -364,8 +367,8 @@ vm_configure(struct engine *engine, struct vm *vm)
 		vm->unsaved = true;
 	vm->kept.configured = true;
 	vm->kept.gone_wall_ms = 0;
-	if (vm->kept.boot_wall_ms == 0)
-		vm->kept.boot_wall_ms = engine->boot_wall_ms;
+	if (uuid_is_zero(vm->kept.boot_id))
+		memcpy(vm->kept.boot_id, engine->boot_id, UUID_SIZE);
 	vm_set_name(engine, vm, vm->config->provider.name);
 	TAILQ_REMOVE(&engine->vms, vm, next);
 	TAILQ_INSERT_TAIL(&engine->vms, vm, next);

@@ -83,6 +83,32 @@ hv_xen_close(struct hv *hv)
 	free(hv);
 }
 
+#define XENBUS_DEVICE "/dev/xen/xenbus"
+
+/*
+ * libxl connects to xenstored as soon as it is opened, whether that is needed or not. The daemon's
+ * socket lets a few wait to be accepted and blocks all others: with a xenstored that is stopped,
+ * the figures workers that were killed for it fill it up, and a pause or a look at the states,
+ * which ask xenstored nothing, would hang. The kernel's way to it opens at once (xs_open() takes
+ * that where the socket of XENSTORED_PATH is not there).
+ */
+static int
+open_libxl(struct hv *hv)
+{
+	const char *path = getenv("XENSTORED_PATH");
+	char *before = path ? mem_string(path) : NULL;
+	int rc;
+
+	setenv("XENSTORED_PATH", XENBUS_DEVICE, 1);
+	rc = libxl_ctx_alloc(&hv->ctx, LIBXL_VERSION, 0, &hv->logger.vtable);
+	if (before)
+		setenv("XENSTORED_PATH", before, 1);
+	else
+		unsetenv("XENSTORED_PATH");
+	free(before);
+	return rc;
+}
+
 static struct hv *
 hv_xen_open(const struct config *config, char *error)
 {
@@ -96,7 +122,7 @@ hv_xen_open(const struct config *config, char *error)
 	hv->logger.vtable.vmessage = logger_message;
 	hv->logger.vtable.progress = logger_progress;
 	hv->logger.vtable.destroy = logger_destroy;
-	if (libxl_ctx_alloc(&hv->ctx, LIBXL_VERSION, 0, &hv->logger.vtable)) {
+	if (open_libxl(hv)) {
 		text_format(
 		    error, TEXT_SIZE,
 		    "the Xen toolstack does not answer: is this a Dom0, and lauxend's user root? "

@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
-for part in measure latency replay kill9 resources probe; do
+for part in measure latency replay kill9 resources probe engine; do
 	# shellcheck disable=SC1090
 	. "tests/bench/$part.sh"
 done
@@ -36,6 +36,9 @@ goals() {
 		probe_1000    ours <= peer / 2
 		probe_udp     ours <= peer / 5
 		probe_silent  ours <= 1100 && ours <= peer
+		engine_load   ours <= peer
+		engine_event  ours <= peer
+		engine_all    ours <= peer
 	END_OF_GOALS
 }
 names() { goals | awk '{ print $1 }'; }

@@ -10,9 +10,10 @@ PROBE_SILENT=10.99.0.2 # takes packets and says nothing
 # probe_net: PROBE_NET is a process in the namespace. The second host is the other end of a cable, which
 # has no such address and forwards nothing.
 probe_net() {
-	local enter=(-n) mac
-	[ "$(id -u)" = 0 ] || enter=(-r -n)
-	unshare "${enter[@]}" sleep 1000 &
+	local new=(-n) mac
+	PROBE_ENTER=(-n)
+	[ "$(id -u)" = 0 ] || new=(-r -n) PROBE_ENTER=(-U --preserve-credentials -n)
+	unshare "${new[@]}" sleep 1000 &
 	PROBE_NET=$!
 	LX_PIDS+=("$PROBE_NET")
 	lx_wait 5 probe_net_is_own || give_up "no network namespace can be made"
@@ -26,14 +27,11 @@ probe_net() {
 		give_up "the silent host cannot be made"
 }
 probe_net_is_own() { [ "$(readlink "/proc/$PROBE_NET/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
-probe_in() {
-	local enter=(-n)
-	[ "$(id -u)" = 0 ] || enter=(-U --preserve-credentials -n)
-	nsenter -t "$PROBE_NET" "${enter[@]}" "$@"
-}
+probe_in() { nsenter -t "$PROBE_NET" "${PROBE_ENTER[@]}" "$@"; }
 # probe_ports tcp|udp FIRST COUNT
 probe_ports() {
-	probe_in "$BENCH/ports" "$1" $PROBE_HOST "$2" "$3" </dev/null >"$LX_DIR/ports" 2>"$LX_DIR/ports.log" &
+	nsenter -t "$PROBE_NET" "${PROBE_ENTER[@]}" "$BENCH/ports" "$1" $PROBE_HOST "$2" "$3" </dev/null \
+		>"$LX_DIR/ports" 2>"$LX_DIR/ports.log" & # not by probe_in, whose shell would be the one to end
 	LX_PIDS+=($!)
 	lx_wait 10 grep -q ready "$LX_DIR/ports" || give_up "the ports cannot be opened: $(cat "$LX_DIR/ports.log")"
 }

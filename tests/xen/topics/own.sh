@@ -92,7 +92,7 @@ check_stop() {
 	ok "shutdown of web by SET" sure web shutdown
 	ok "is done" within 60 ended succeeded
 	ok "start of web by SET" sure web start
-	ok "its helper is at work" within 20 dom0 pgrep -f '[x]l create -q -e'
+	ok "its helper is at work" within 20 dom0 "pgrep -f '[x]l create -q -e'"
 	ok "lauxend is told to end, meanwhile" agent_children_end
 	ok "QEMU and monitor of the other guest live" dom0 "pgrep -f '[q]emu-system' && pgrep -f '[x]l create.*hand'"
 	ok "the start goes on, and web answers" within 120 port $web answers

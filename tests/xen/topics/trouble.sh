@@ -13,7 +13,7 @@ conf_head() {
 		}
 		hypervisor {
 			silence = "8s"
-			action-timeout = "25s"
+			action-timeout = "60s"
 		}
 	C
 }
@@ -33,12 +33,12 @@ all_run() {
 		is_label lxVmState "$(index_of $vm)" running || return
 	done
 }
-undo='killall -q -CONT xenstored oxenstored qemu-system-i386; rm -f /var/lib/lauxen/filler /dev/shm/filler /etc/xen/scripts/vif-hang'
+undo='pkill -CONT xenstored; pkill -CONT xen-qemu; rm -f /var/lib/lauxen/filler /dev/shm/filler /etc/xen/scripts/vif-hang'
 topic_cleanup() { dom0 "$undo; pkill -f '[v]if-hang'; :"; }
 
 check_xenstored() {
 	since=$(traps)
-	ok "xenstored is stopped" dom0 'killall -STOP -q xenstored oxenstored'
+	ok "xenstored is stopped" dom0 'pkill -STOP xenstored'
 	lost xenstored
 	ok "SNMP answers" answers
 	ok "states are true" all_run
@@ -49,7 +49,7 @@ check_xenstored() {
 	ok "lxVmState becomes running" within 30 is_label lxVmState "$w" running
 	ok "web panics" guest_says $web 'echo c >/proc/sysrq-trigger'
 	ok "a panic is seen, and notified" within 30 notified "$since" lxVmCrashed lxVmName web
-	ok "xenstored goes on" dom0 'killall -CONT -q xenstored oxenstored'
+	ok "xenstored goes on" dom0 'pkill -CONT xenstored'
 	restored xenstored
 	ok "the dead domain is removed, as its file says" within 90 gone web
 	ok "web is crashed" is_label lxVmState "$w" crashed
@@ -60,7 +60,7 @@ check_xenstored() {
 
 check_qemu() {
 	since=$(traps)
-	ok "the QEMU of hand's disk is stopped" dom0 'killall -STOP qemu-system-i386'
+	ok "the QEMU of hand's disk is stopped" dom0 'pkill -STOP xen-qemu'
 	before=$(value lxVmCpuTime "$w")
 	sleep 10
 	ok "SNMP answers" answers
@@ -71,7 +71,7 @@ check_qemu() {
 	ok "is done" within 30 is_label lxVmState "$w" paused
 	ok "an unpause" ask "$w" unpause
 	ok "is done" within 30 is_label lxVmState "$w" running
-	ok "QEMU goes on" dom0 'killall -CONT qemu-system-i386'
+	ok "QEMU goes on" dom0 'pkill -CONT xen-qemu'
 	ok "hand answers" within 30 port $hand answers
 }
 
@@ -87,7 +87,7 @@ check_hotplug() {
 	ok "another VM is steered meanwhile" ask "$w" pause
 	ok "and is paused" within 20 is_label lxVmState "$w" paused
 	ask "$w" unpause
-	ok "the start ends in time, and says so" within 60 notified "$since" lxRequestFinished lxVmName slow
+	ok "the start ends in time, and says so" within 110 notified "$since" lxRequestFinished lxVmName slow
 	ok "lxVmState becomes shutdown" within 60 is_label lxVmState "$s" shutdown
 	ok "no domain is left of it" within 30 gone slow
 	ok "no interface, no script" within 30 dom0 "[ -z \"\$(ls /sys/class/net | grep -v 'vif[0-9]*\\.0-emu' | grep -c '^vif' | grep -v '^2$')\" ] && ! pgrep -f '[s]leep 600'"
