@@ -106,6 +106,7 @@ put_host(struct world *world)
 	    .memory_free_kib = model_free_kib(m),
 	};
 
+	uuid_derive(fact.boot_id, 1, (uint64_t)world->booted_ms);
 	facts_put(&world->hypervisor.facts, SAMPLE_FIGURES, MSG_HOST, &fact, sizeof(fact));
 }
 
