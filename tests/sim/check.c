@@ -182,6 +182,7 @@ check_told(struct world *world, const struct message *message)
 void
 check_born(struct world *world, const struct store_content *content)
 {
+	world->check->boots = false;
 	events_born(world, content);
 }
 
@@ -199,6 +200,7 @@ void
 check_died(struct world *world)
 {
 	world->check->states_told = world->check->figures_ok = false;
+	world->check->lost_memory |= sim_store_in_memory(world->store);
 	supervision_died(world);
 }
 
@@ -242,6 +244,7 @@ check_booted(struct world *world)
 {
 	struct check *check = world->check;
 
+	check->boots = true;
 	for (size_t i = 0; i < check->watched_count; i++) {
 		check->watched[i].person = PERSON_NONE;
 		check->watched[i].person_ms = 0;

@@ -32,7 +32,7 @@ enum person {
 /* Of one VM of the world. */
 struct watched {
 	struct vm_truth *vm;
-	enum person person, before;
+	enum person person;
 	int64_t person_ms;	/* since when */
 	int64_t off_ms;		/* when it was seen without a living domain last */
 	int64_t paused_ms;	/* when it was last seen paused */
@@ -105,6 +105,8 @@ struct check {
 	struct pair *pairs;
 	size_t pairs_count;
 	bool healed;
+	bool boots;	    /* the host, and no engine was there since */
+	bool lost_memory;   /* an engine was killed whose store had no disk */
 	unsigned loads;	    /* of other configurations */
 	const char *config; /* the text that the engine loaded last */
 };

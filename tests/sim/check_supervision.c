@@ -407,7 +407,6 @@ wants(struct world *world, struct watched *watched, uint32_t verb)
 		return; /* it is no unpause */
 	if (verb >= sizeof(persons) / sizeof(persons[0]) || persons[verb] == PERSON_NONE)
 		return;
-	watched->before = watched->person;
 	watched->person = persons[verb];
 	watched->person_ms = world_now(world);
 }
@@ -417,14 +416,17 @@ check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 {
 	struct watched *watched = watched_of(world, vm->def.name);
 
-	/* While something else is done to it nobody can tell who did what. */
-	if (check_has_action(world, vm->def.name)) {
+	/* While something else is done to it nobody can tell who did what; nor what was done
+	 * between a boot of the host and the start of lauxend. */
+	if (check_has_action(world, vm->def.name) || world->check->boots) {
 		watched->person = PERSON_UNCLEAR;
 		return;
 	}
 	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
 	 * what it was before. */
-	if (verb == VERB_REBOOT || (verb == VERB_PAUSE && vm->domain && vm->domain->pauses > 1))
+	if (verb == VERB_REBOOT ||
+	    (vm->domain && ((verb == VERB_PAUSE && vm->domain->pauses > 1) ||
+			    (verb == VERB_UNPAUSE && vm->domain->pauses > 0))))
 		return;
 	wants(world, watched, verb);
 }
@@ -480,7 +482,7 @@ add_many(struct check *check, const struct asked *asked)
 	TEXT_SET(many->whom, asked->vm);
 }
 
-/* A standby that is idle is none of many, nor is who is in maintenance. */
+/* A standby that is idle is none of many. */
 static bool
 is_meant(const struct world *world, const struct many *many, const struct watched *watched)
 {
@@ -489,8 +491,7 @@ is_meant(const struct world *world, const struct many *many, const struct watche
 
 	if (strcmp(many->whom, vm) == 0)
 		return true;
-	return many_has(world, many, vm) && watched->maintenance_ms == 0 &&
-	       !(many->verb == VERB_LAUNCH && config->standby_of >= 0);
+	return many_has(world, many, vm) && !(many->verb == VERB_LAUNCH && config->standby_of >= 0);
 }
 
 /* A manager was told yes: from now on it counts. */
@@ -519,7 +520,8 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 	}
 }
 
-/* What a request that failed, or never was, has not made of a VM is nobody's wish. */
+/* Whether what a request that failed, or never was, has not made of a VM is still wanted, nobody
+ * can tell. */
 static void
 spare(struct world *world, const struct asked *asked)
 {
@@ -533,7 +535,7 @@ spare(struct world *world, const struct asked *asked)
 		if (many_has(world, &many, watched->vm->def.name) &&
 		    watched->person_ms == asked->accepted_ms &&
 		    (watched->person != PERSON_OFF || lives(watched->vm)))
-			watched->person = watched->before;
+			watched->person = PERSON_UNCLEAR;
 	}
 }
 
@@ -576,6 +578,8 @@ check_domain(struct world *world, const struct domain *d, enum model_change chan
 
 	if (!watched)
 		return;
+	if (change == CHANGE_SHUTDOWN && d->reason == REASON_CRASH && watched->person == PERSON_OFF)
+		watched->person = PERSON_UNCLEAR; /* it was to end, and did not by itself */
 	if (change == CHANGE_GONE || change == CHANGE_SHUTDOWN)
 		watched->off_ms = world_now(world);
 	if (change == CHANGE_GONE || change == CHANGE_BORN ||

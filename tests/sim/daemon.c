@@ -396,8 +396,8 @@ daemon_kill(struct world *world)
 	world_cancel(world, &daemon->wake);
 	world_cancel(world, &daemon->reload);
 	prober_stop(world);
-	sim_store_crash(world->store);
 	check_died(world);
+	sim_store_crash(world->store);
 	record_close(daemon->record, 10000);
 	daemon->record = NULL;
 	journal_free(daemon->journal);

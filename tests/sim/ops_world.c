@@ -35,7 +35,8 @@ guest_ends(struct op_call *call, enum shutdown_reason reason)
 
 	if (!vm)
 		return false;
-	if (vm->domain && model_guest_end(vm->domain, reason))
+	if (vm->domain && model_guest_end(vm->domain, reason) &&
+	    (vm->domain->guest == GUEST_BOOTING || vm->domain->guest_reason == reason))
 		check_person(call->world, vm,
 			     reason == REASON_POWEROFF ? VERB_SHUTDOWN : VERB_REBOOT);
 	return true;

@@ -322,6 +322,12 @@ sim_store_read(struct store *store, struct store_content *content)
 	content->events = rows_of(&disk->sets[TABLE_EVENT], &content->events_count);
 }
 
+bool
+sim_store_in_memory(const struct store *store)
+{
+	return store->in_memory;
+}
+
 void
 sim_store_lose(struct store *store, bool loses)
 {

@@ -277,6 +277,7 @@ void sim_store_drop(struct store *store, int table, const void *key);
 void sim_store_crash(struct store *store);
 void sim_store_flush(struct store *store);
 void sim_store_read(struct store *store, struct store_content *content);
+bool sim_store_in_memory(const struct store *store);
 void sim_store_lose(struct store *store, bool loses);
 void sim_store_fail(struct store *store, bool fails, int64_t slow_ms);
 
