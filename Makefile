@@ -62,6 +62,11 @@ $(BUILD)/libtest.a: $(UNIT_OBJECTS)
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libtest.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lcmocka -lpthread
 
+# The simulator is one program of many files.
+SIM = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
+$(BUILD)/tests/sim/sim: $(SIM) $(BUILD)/libtest.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) -lpthread
+
 # What [walk] is measured against: a module of snmpd with the same table.
 INMASTER = tests/bench/inmaster/inmaster.c agentx/snmp/variable.c $(MIB) $(BASE)
 $(BUILD)/tests/bench/inmaster.so: $(INMASTER) $(wildcard mib/*.h agentx/base/*.h tests/system/rows.h)
@@ -69,7 +74,7 @@ $(BUILD)/tests/bench/inmaster.so: $(INMASTER) $(wildcard mib/*.h agentx/base/*.h
 	$(CC) $(filter-out -fPIE -MMD -MP,$(ALL_CFLAGS)) -fPIC -shared -o $@ $(INMASTER) \
 		$(PKG_LIBS) $(SNMP_LIBS)
 
-tests: all $(TESTS) $(BUILD)/tests/bench/inmaster.so
+tests: all $(TESTS) $(BUILD)/tests/sim/sim $(BUILD)/tests/bench/inmaster.so
 
 # What a target needs is installed where it is missing.
 deps-%:

@@ -25,7 +25,7 @@ count=0
 for file in $(find agentx mib tools -name '*.[ch]' | sort); do
 	case $file in
 	agentx/lauxend.c) from=lauxend ;;
-	agentx/engine/process.c | agentx/engine/journal.[ch]) from=engine-process ;;
+	agentx/engine/process.c | agentx/engine/journal.[ch] | agentx/engine/record.[ch]) from=engine-process ;;
 	agentx/*/*) from=${file#agentx/} from=${from%%/*} ;;
 	tools/*) from=${file#tools/} from=${from%%/*} ;;
 	*) from=${file%%/*} ;;

@@ -24,6 +24,7 @@ struct event_base;
 struct options {
 	bool foreground; /* log to stderr */
 	int verbose;
+	const char *record; /* absolute path: what the engine is told is recorded there; or NULL */
 };
 
 struct process_handlers {

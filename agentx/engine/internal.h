@@ -134,6 +134,7 @@ struct request {
 	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
 	int64_t ended_ms;    /* the same */
+	bool on_disk;	     /* as it is held */
 	struct plan *plan;   /* that it made; NULL: it is over, or none for plan.c */
 	bool shown;	     /* by the row of its VM, as what was last asked for */
 	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
@@ -262,6 +263,8 @@ struct queued_effect {
 
 struct engine {
 	struct instant now;
+	void (*observe)(void *arg, const struct engine_call *call);
+	void *observe_arg;
 	const struct config *config;
 	uint64_t journal;
 	uint32_t next_sequence;
