@@ -138,6 +138,7 @@ install: all
 	install -D -m 644 tools/simxen/simxen.8 $(DESTDIR)$(PREFIX)/share/man/man8/simxen.8
 	install -D -m 644 conf/lauxen.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/lauxen.conf.5
 	install -D -m 644 conf/lauxend.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lauxend.service
+	install -D -m 644 conf/lauxen-guests.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lauxen-guests.service
 	install -D -m 644 conf/lauxen.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lauxen.conf
 	install -D -m 644 conf/lauxen.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lauxen.conf
 	install -d $(DESTDIR)$(PREFIX)/share/doc/lauxen
