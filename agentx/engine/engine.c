@@ -194,6 +194,8 @@ engine_note(struct engine *engine, struct instant now, enum event_type type, con
 	va_end(args);
 	event = engine_event(engine, type, NULL);
 	TEXT_SET(event->text, text);
+	if (type == EVENT_STORE_RESTORED)
+		request_settle_all(engine);
 }
 
 void

@@ -462,6 +462,7 @@ const char *plan_refusal(const struct engine *engine, const struct hold *hold);
 void plan_begin(struct engine *engine, struct request *request);
 void plan_restore(struct engine *engine, struct request *request);
 void plan_drop(struct engine *engine, struct request *request);
+void plan_interrupt(struct engine *engine, struct vm *vm, enum plan_goal goal);
 void plan_dispose(struct engine *engine);
 void plan_load(struct engine *engine);
 void plan_settle(struct engine *engine, struct vm *vm);
@@ -507,7 +508,8 @@ struct mib_event *request_event(struct engine *engine, enum event_type type,
 void request_announce(struct engine *engine, const struct request *request); /* its end */
 void request_finish(struct engine *engine, struct request *request, const struct outcome *outcome);
 void request_stored(struct engine *engine, uint64_t number, int state, bool durable);
-void request_resume(struct engine *engine); /* plans and the like of an engine before us */
+void request_settle_all(struct engine *engine); /* the store is well again */
+void request_resume(struct engine *engine);	/* plans and the like of an engine before us */
 void request_reloaded(struct engine *engine, const char *error); /* ends those that wait for it */
 void request_housekeeping(struct engine *engine);
 uint32_t request_open_count(const struct engine *engine);

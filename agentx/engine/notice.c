@@ -285,22 +285,23 @@ ACCEPT_MARK(memory_low, memory_low)
 /* What is desired of a VM from the moment that a request is accepted, and what else follows. */
 static const struct {
 	enum vm_desired desired; /* 0: as before */
+	enum plan_goal goal;	 /* of requests over many that it goes well with */
 	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
 } wishes[VERB_LAST + 1] = {
-    [VERB_START] = {DESIRED_RUNNING, accept_recall},
-    [VERB_REBOOT] = {DESIRED_RUNNING, accept_recall},
-    [VERB_RESTORE] = {DESIRED_RUNNING, accept_recall},
-    [VERB_UNPAUSE] = {DESIRED_RUNNING, NULL},
-    [VERB_PAUSE] = {DESIRED_PAUSED, accept_pause},
-    [VERB_SAVE] = {DESIRED_SUSPENDED, accept_off},
-    [VERB_SHUTDOWN] = {DESIRED_SHUTDOWN, accept_off},
-    [VERB_DESTROY] = {DESIRED_SHUTDOWN, accept_off},
-    [VERB_MEMORY] = {0, accept_memory},
-    [VERB_MAINTENANCE] = {0, accept_maintenance},
-    [VERB_MEMORY_MIN] = {0, accept_memory_min},
-    [VERB_MEMORY_MAX] = {0, accept_memory_max},
-    [VERB_MEMORY_HIGH] = {0, accept_memory_high},
-    [VERB_MEMORY_LOW] = {0, accept_memory_low},
+    [VERB_START] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_REBOOT] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_RESTORE] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_UNPAUSE] = {DESIRED_RUNNING, PLAN_RUN, NULL},
+    [VERB_PAUSE] = {DESIRED_PAUSED, PLAN_NONE, accept_pause},
+    [VERB_SAVE] = {DESIRED_SUSPENDED, PLAN_OFF, accept_off},
+    [VERB_SHUTDOWN] = {DESIRED_SHUTDOWN, PLAN_OFF, accept_off},
+    [VERB_DESTROY] = {DESIRED_SHUTDOWN, PLAN_OFF, accept_off},
+    [VERB_MEMORY] = {0, 0, accept_memory},
+    [VERB_MAINTENANCE] = {0, 0, accept_maintenance},
+    [VERB_MEMORY_MIN] = {0, 0, accept_memory_min},
+    [VERB_MEMORY_MAX] = {0, 0, accept_memory_max},
+    [VERB_MEMORY_HIGH] = {0, 0, accept_memory_high},
+    [VERB_MEMORY_LOW] = {0, 0, accept_memory_low},
 };
 
 void
@@ -310,6 +311,8 @@ notice_request(struct engine *engine, struct vm *vm, const struct mib_request *r
 	vm->policy.retry_ms = 0;
 	if (request->verb < 0 || request->verb > VERB_LAST)
 		return;
+	if (wishes[request->verb].goal != 0)
+		plan_interrupt(engine, vm, wishes[request->verb].goal);
 	if (wishes[request->verb].desired != 0)
 		care_set_desired(vm, wishes[request->verb].desired);
 	if (wishes[request->verb].accept)

@@ -82,8 +82,9 @@ goal_of(const struct request *request)
 	return row->verb == VERB_DESIRE && row->number == DESIRED_RUNNING ? PLAN_RUN : PLAN_OFF;
 }
 
-/* Marks those that the request names, and for a launch what they need and is off: from the last
- * wave to the first, so that each is reached after all who need it. */
+/* Marks those that the request names, and for a launch all that those need, through others too, and
+ * that is not well or is to be off: from the last wave to the first, so that each is reached after
+ * all who need it. */
 static size_t
 mark_members(struct engine *engine, const struct request *request, enum plan_goal goal)
 {
@@ -104,8 +105,9 @@ mark_members(struct engine *engine, const struct request *request, enum plan_goa
 		for (size_t j = 0; j < vm->needs_count; j++) {
 			struct vm *provider = vm->needs[j].service->vm;
 
-			if (provider && !provider->mark && provider->presence == PRESENCE_OFF &&
-			    provider->kept.replaced == REPLACED_NOT)
+			if (provider && !provider->mark &&
+			    provider->kept.replaced == REPLACED_NOT &&
+			    (!vm_is_well(provider) || provider->kept.goal == PLAN_OFF))
 				provider->mark = 2;
 		}
 	}
@@ -296,17 +298,25 @@ plan_finish_settled(struct engine *engine)
 	}
 }
 
+/* A person asks for something else of the VM; goal: of plans that it goes well with. */
+void
+plan_interrupt(struct engine *engine, struct vm *vm, enum plan_goal goal)
+{
+	struct member *member;
+
+	TAILQ_FOREACH (member, &vm->members, of_vm)
+		if (!member->settled && member->plan->goal != goal)
+			member_fail(engine, member, "another request came between");
+}
+
 /* The newest request has its way with a VM. */
 static void
 member_begin(struct engine *engine, struct member *member)
 {
 	struct vm *vm = member->vm;
 	enum plan_goal goal = member->plan->goal;
-	struct member *other;
 
-	TAILQ_FOREACH (other, &vm->members, of_vm)
-		if (!other->settled && other->plan->goal != goal)
-			member_fail(engine, other, "another request came between");
+	plan_interrupt(engine, vm, goal);
 	vm->policy.spoken = true;
 	care_set_goal(engine, vm, goal);
 	care_set_desired(vm, goal == PLAN_RUN ? DESIRED_RUNNING : DESIRED_SHUTDOWN);

@@ -469,6 +469,8 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 		vm->policy.retry_ms = 0;
 		if (verb == VERB_UNPAUSE && vm->kept.blocked == DEPENDENCY_PAUSE)
 			care_unblock(engine, vm, "all that it needs is there again");
+		if (verb == VERB_PAUSE && vm->kept.blocked == 0 && vm->own.id != vm->action)
+			care_block(engine, vm, DEPENDENCY_PAUSE, "by an engine before this one");
 		return;
 	}
 	for (uint32_t i = 0; i < vm->policy.fails && wait_ms < RETRY_MAX_MS; i++)
