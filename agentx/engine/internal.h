@@ -82,6 +82,7 @@ enum presence {
 struct policy {
 	int64_t wake_ms; /* it is settled again by then; INT64_MAX: only if something comes */
 	enum monitor_state monitor;
+	bool well;	       /* as vm_is_well() has it */
 	bool hopeless;	       /* only a person can make it answer again */
 	int64_t since_wall_ms; /* since when it is as its row of the plan says */
 	char why[TEXT_SIZE];   /* of the last action of ours */
@@ -160,6 +161,7 @@ struct vm {
 	uint32_t made_domid;	/* the domain that the last action made; 0: none */
 	bool made_by_us;
 	uint32_t acted_verb;
+	bool acted_by_us;
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	struct action own;     /* the action that runs, where it is ours and this engine began it */

@@ -45,10 +45,19 @@ came_and_went(const struct vm *vm, enum vm_state from)
 	       vm->failed_verb == 0 && vm->made_domid != 0;
 }
 
-/* An action, a person's or ours, ended the domain or was to. */
+/* Why it ended, by the hypervisor's word. */
+static uint32_t
+end_reason(const struct vm *vm)
+{
+	return vm->domain ? vm->domain->state.reason : vm->died;
+}
+
+/* An action, a person's or ours, ended the domain or was to; a save alone suspends it. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
+	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
+		return false;
 	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
 }
@@ -57,10 +66,8 @@ is_of_an_action(const struct engine *engine, const struct vm *vm)
 static bool
 ends_to_begin(const struct engine *engine, const struct vm *vm)
 {
-	uint32_t reason = vm->domain ? vm->domain->state.reason : vm->died;
-
-	return reason == REASON_REBOOT ||
-	       (is_of_an_action(engine, vm) && (vm->acted_verb == VERB_REBOOT));
+	return end_reason(vm) == REASON_REBOOT ||
+	       (is_of_an_action(engine, vm) && vm->acted_verb == VERB_REBOOT);
 }
 
 static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
@@ -69,7 +76,7 @@ static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired de
 static void
 notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
 {
-	uint32_t reason = vm->domain ? vm->domain->state.reason : vm->died;
+	uint32_t reason = end_reason(vm);
 	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
 
 	if (is_of_an_action(engine, vm) || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)

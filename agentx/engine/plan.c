@@ -19,7 +19,9 @@ struct member {
 	TAILQ_ENTRY(member) of_vm;
 	struct plan *plan;
 	struct vm *vm;
-	bool named; /* by the request, and not only because another needs it */
+	bool named;	       /* by the request, and not only because another needs it */
+	enum plan_goal before; /* what was wanted of it before the request */
+	enum vm_desired desired;
 	bool settled;
 };
 
@@ -199,7 +201,7 @@ member_settle(struct engine *engine, struct member *member)
 	set_stopping(engine, member->vm, has_open(member->vm, PLAN_OFF));
 }
 
-/* What was not begun is not to be any more: who runs is looked after again. */
+/* What was not begun is not to be any more: all is wanted of it again that was before. */
 static void
 member_give_up(struct engine *engine, struct member *member)
 {
@@ -210,13 +212,8 @@ member_give_up(struct engine *engine, struct member *member)
 	member_settle(engine, member);
 	if (begun || has_open(vm, goal) || vm->kept.goal != goal)
 		return;
-	if (goal == PLAN_RUN && vm->presence == PRESENCE_OFF) {
-		care_set_goal(engine, vm, PLAN_NONE);
-		care_set_desired(vm, DESIRED_SHUTDOWN);
-	} else if (goal == PLAN_OFF && vm->presence != PRESENCE_OFF) {
-		care_set_goal(engine, vm, PLAN_RUN);
-		care_set_desired(vm, DESIRED_RUNNING);
-	}
+	care_set_goal(engine, vm, member->before);
+	care_set_desired(vm, member->desired);
 }
 
 static struct member *
@@ -251,10 +248,7 @@ member_fail(struct engine *engine, struct member *member, const char *why)
 		if (provider)
 			member_fail(engine, provider, blocked);
 	}
-	if (plan->goal == PLAN_OFF)
-		member_give_up(engine, member);
-	else
-		member_settle(engine, member); /* it is still to run, once it can */
+	member_give_up(engine, member);
 }
 
 static void
@@ -346,7 +340,11 @@ plan_make(struct engine *engine, struct request *request)
 
 		if (!vm->mark)
 			continue;
-		*member = (struct member){.plan = plan, .vm = vm, .named = vm->mark == 1};
+		*member = (struct member){.plan = plan,
+					  .vm = vm,
+					  .named = vm->mark == 1,
+					  .before = vm->kept.goal,
+					  .desired = (enum vm_desired)vm->kept.desired};
 		TAILQ_INSERT_TAIL(&vm->members, member, of_vm);
 		plan->members_count++;
 		vm_touch(engine, vm);
