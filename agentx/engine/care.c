@@ -197,10 +197,13 @@ care_monitor(const struct engine *engine, const struct vm *vm)
 void
 care_settle(struct engine *engine, struct vm *vm)
 {
-	bool was = vm->policy.hopeless;
+	bool was = vm->policy.hopeless, was_well = vm->policy.well;
 
 	vm->policy.monitor = care_monitor(engine, vm);
 	vm->policy.hopeless = is_hopeless(vm);
+	vm->policy.well = vm_is_well(vm);
+	if (vm->policy.well != was_well && vm->primary)
+		vm_touch(engine, vm->primary);
 	for (size_t i = 0; vm->policy.hopeless != was && i < vm->dependents_count; i++)
 		vm_touch(engine, vm->dependents[i]);
 }

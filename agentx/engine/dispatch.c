@@ -9,6 +9,12 @@
 #define AWAIT_MS 5000		     /* for a domain that an action made to be listed */
 #define INTERNAL (UINT64_C(1) << 63) /* ids of actions that no manager asked for */
 
+bool
+request_is_internal(uint64_t id)
+{
+	return id & INTERNAL;
+}
+
 /* Verbs that make a VM's domain end. */
 static bool
 ends_domain(uint32_t verb)
@@ -29,14 +35,9 @@ note_end(struct engine *engine, struct vm *vm)
 	if (!ends_domain(vm->verb) || vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
 		return;
 	vm->acted_verb = vm->verb;
+	vm->acted_by_us = request_is_internal(vm->action);
 	vm->acted_domid = vm->action_domid;
 	vm->acted_ms = engine->now.mono_ms;
-}
-
-bool
-request_is_internal(uint64_t id)
-{
-	return id & INTERNAL;
 }
 
 /* What its helper may take. */

@@ -216,6 +216,8 @@ engine_note(struct engine *engine, struct instant now, enum event_type type, con
 	ENTER(engine, .type = CALL_NOTE, .now = now, .note = {type, text});
 	event = engine_event(engine, type, NULL);
 	TEXT_SET(event->text, text);
+	if (type == EVENT_STORE_RESTORED)
+		request_settle_all(engine);
 }
 
 void

@@ -82,6 +82,7 @@ enum presence {
 struct policy {
 	int64_t wake_ms; /* it is settled again by then; INT64_MAX: only if something comes */
 	enum monitor_state monitor;
+	bool well;	       /* as vm_is_well() has it */
 	bool hopeless;	       /* only a person can make it answer again */
 	int64_t since_wall_ms; /* since when it is as its row of the plan says */
 	char why[TEXT_SIZE];   /* of the last action of ours */
@@ -161,6 +162,7 @@ struct vm {
 	uint32_t made_domid;	/* the domain that the last action made; 0: none */
 	bool made_by_us;
 	uint32_t acted_verb;
+	bool acted_by_us;
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	struct action own;     /* the action that runs, where it is ours and this engine began it */
@@ -465,6 +467,7 @@ const char *plan_refusal(const struct engine *engine, const struct hold *hold);
 void plan_begin(struct engine *engine, struct request *request);
 void plan_restore(struct engine *engine, struct request *request);
 void plan_drop(struct engine *engine, struct request *request);
+void plan_interrupt(struct engine *engine, struct vm *vm, enum plan_goal goal);
 void plan_dispose(struct engine *engine);
 void plan_load(struct engine *engine);
 void plan_settle(struct engine *engine, struct vm *vm);
@@ -510,7 +513,8 @@ struct mib_event *request_event(struct engine *engine, enum event_type type,
 void request_announce(struct engine *engine, const struct request *request); /* its end */
 void request_finish(struct engine *engine, struct request *request, const struct outcome *outcome);
 void request_stored(struct engine *engine, uint64_t number, int state, bool durable);
-void request_resume(struct engine *engine); /* plans and the like of an engine before us */
+void request_settle_all(struct engine *engine); /* the store is well again */
+void request_resume(struct engine *engine);	/* plans and the like of an engine before us */
 void request_reloaded(struct engine *engine, const char *error); /* ends those that wait for it */
 void request_housekeeping(struct engine *engine);
 uint32_t request_open_count(const struct engine *engine);

@@ -46,10 +46,19 @@ came_and_went(const struct vm *vm, enum vm_state from)
 	       vm->failed_verb == 0 && vm->made_domid != 0;
 }
 
-/* An action, a person's or ours, ended the domain or was to. */
+/* Why it ended, by the hypervisor's word. */
+static uint32_t
+end_reason(const struct vm *vm)
+{
+	return vm->domain ? vm->domain->state.reason : vm->died;
+}
+
+/* An action, a person's or ours, ended the domain or was to; a save alone suspends it. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
+	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
+		return false;
 	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
 }
@@ -58,10 +67,8 @@ is_of_an_action(const struct engine *engine, const struct vm *vm)
 static bool
 ends_to_begin(const struct engine *engine, const struct vm *vm)
 {
-	uint32_t reason = vm->domain ? vm->domain->state.reason : vm->died;
-
-	return reason == REASON_REBOOT ||
-	       (is_of_an_action(engine, vm) && (vm->acted_verb == VERB_REBOOT));
+	return end_reason(vm) == REASON_REBOOT ||
+	       (is_of_an_action(engine, vm) && vm->acted_verb == VERB_REBOOT);
 }
 
 static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
@@ -70,7 +77,7 @@ static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired de
 static void
 notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
 {
-	uint32_t reason = vm->domain ? vm->domain->state.reason : vm->died;
+	uint32_t reason = end_reason(vm);
 	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
 
 	if (is_of_an_action(engine, vm) || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
@@ -292,22 +299,23 @@ ACCEPT_MARK(memory_low, memory_low)
 /* What is desired of a VM from the moment that a request is accepted, and what else follows. */
 static const struct {
 	enum vm_desired desired; /* 0: as before */
+	enum plan_goal goal;	 /* of requests over many that it goes well with */
 	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
 } wishes[VERB_LAST + 1] = {
-    [VERB_START] = {DESIRED_RUNNING, accept_recall},
-    [VERB_REBOOT] = {DESIRED_RUNNING, accept_recall},
-    [VERB_RESTORE] = {DESIRED_RUNNING, accept_recall},
-    [VERB_UNPAUSE] = {DESIRED_RUNNING, NULL},
-    [VERB_PAUSE] = {DESIRED_PAUSED, accept_pause},
-    [VERB_SAVE] = {DESIRED_SUSPENDED, accept_off},
-    [VERB_SHUTDOWN] = {DESIRED_SHUTDOWN, accept_off},
-    [VERB_DESTROY] = {DESIRED_SHUTDOWN, accept_off},
-    [VERB_MEMORY] = {0, accept_memory},
-    [VERB_MAINTENANCE] = {0, accept_maintenance},
-    [VERB_MEMORY_MIN] = {0, accept_memory_min},
-    [VERB_MEMORY_MAX] = {0, accept_memory_max},
-    [VERB_MEMORY_HIGH] = {0, accept_memory_high},
-    [VERB_MEMORY_LOW] = {0, accept_memory_low},
+    [VERB_START] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_REBOOT] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_RESTORE] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_UNPAUSE] = {DESIRED_RUNNING, PLAN_RUN, NULL},
+    [VERB_PAUSE] = {DESIRED_PAUSED, PLAN_NONE, accept_pause},
+    [VERB_SAVE] = {DESIRED_SUSPENDED, PLAN_OFF, accept_off},
+    [VERB_SHUTDOWN] = {DESIRED_SHUTDOWN, PLAN_OFF, accept_off},
+    [VERB_DESTROY] = {DESIRED_SHUTDOWN, PLAN_OFF, accept_off},
+    [VERB_MEMORY] = {0, 0, accept_memory},
+    [VERB_MAINTENANCE] = {0, 0, accept_maintenance},
+    [VERB_MEMORY_MIN] = {0, 0, accept_memory_min},
+    [VERB_MEMORY_MAX] = {0, 0, accept_memory_max},
+    [VERB_MEMORY_HIGH] = {0, 0, accept_memory_high},
+    [VERB_MEMORY_LOW] = {0, 0, accept_memory_low},
 };
 
 void
@@ -317,6 +325,8 @@ notice_request(struct engine *engine, struct vm *vm, const struct mib_request *r
 	vm->policy.retry_ms = 0;
 	if (request->verb < 0 || request->verb > VERB_LAST)
 		return;
+	if (wishes[request->verb].goal != 0)
+		plan_interrupt(engine, vm, wishes[request->verb].goal);
 	if (wishes[request->verb].desired != 0)
 		care_set_desired(vm, wishes[request->verb].desired);
 	if (wishes[request->verb].accept)

@@ -209,15 +209,27 @@ repair_makes_sense(const struct engine *engine, struct vm *vm)
 	return !vm_boots(engine, vm) || is_time(engine, vm, vm->boot_since_ms + vm->boot_left_ms);
 }
 
+/* Of a VM that is to run a dead domain stands, as its file has it preserved. One that we ended
+ * ourselves, in a restart that was cut off, has nothing to tell to anybody. */
+static bool
+rule_preserved(struct engine *engine, struct vm *vm)
+{
+	if (vm->acted_by_us && vm->acted_domid == vm->domain->domid &&
+	    vm->kept.state == VM_SHUTDOWN)
+		request_internal(engine, vm, ACTION_REAP, ON_DESTROY);
+	else
+		care_need_human(engine, vm, "its dead domain is preserved, as its file says");
+	return true;
+}
+
 static bool
 rule_repair(struct engine *engine, struct vm *vm)
 {
 	const struct service *service;
 	char why[TEXT_SIZE];
 
-	if (vm->kept.state == VM_CRASHED && vm_is_preserved(vm) && vm_is_watched(vm) &&
-	    vm->kept.goal == PLAN_RUN)
-		care_need_human(engine, vm, "it crashed, and is preserved as its file says");
+	if (vm_is_preserved(vm) && vm->kept.goal == PLAN_RUN)
+		return rule_preserved(engine, vm);
 	if (vm->presence != PRESENCE_RUNS || vm->kept.goal != PLAN_RUN || vm->kept.needs_human)
 		return false;
 	service = repair_wanted_by(engine, vm);
@@ -469,6 +481,8 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 		vm->policy.retry_ms = 0;
 		if (verb == VERB_UNPAUSE && vm->kept.blocked == DEPENDENCY_PAUSE)
 			care_unblock(engine, vm, "all that it needs is there again");
+		if (verb == VERB_PAUSE && vm->kept.blocked == 0 && vm->own.id != vm->action)
+			care_block(engine, vm, DEPENDENCY_PAUSE, "by an engine before this one");
 		return;
 	}
 	for (uint32_t i = 0; i < vm->policy.fails && wait_ms < RETRY_MAX_MS; i++)
