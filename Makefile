@@ -33,22 +33,36 @@ ALL_CFLAGS = -std=gnu17 -D_GNU_SOURCE -DVERSION='"$(VERSION)"' $(WARNINGS) $(CFL
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SANITIZE) $(LDFLAGS)
 
 BASE = $(wildcard agentx/base/*.c)
+# Of base, what knows no loop and no other process.
+BASE_PLAIN = $(addprefix agentx/base/,clock.c log.c mem.c names.c rowset.c uuid.c)
 MIB = $(wildcard mib/*.c)
 LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/parent/*.c agentx/config/*.c \
 	agentx/engine/*.c agentx/hypervisor/*.c agentx/probe/*.c agentx/store/*.c agentx/snmp/*.c)
 SIMXEN = $(wildcard tools/simxen/*.c) $(BASE)
+LIBVMCTL = $(wildcard tools/vmctl/lib/*.c) $(MIB) $(BASE_PLAIN)
 
 OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # A program each: unit tests, and helpers of the system tests and measurements.
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/system/*.c tests/bench/*.c))
 
-all: $(BUILD)/lauxend $(BUILD)/simxen
+all: $(BUILD)/lauxend $(BUILD)/simxen $(BUILD)/vmctl-example
 
 $(BUILD)/lauxend: $(call OBJECTS,$(LAUXEND))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lpthread
 
 $(BUILD)/simxen: $(call OBJECTS,$(SIMXEN))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
+
+# One object, so that only what libvmctl.h declares, by itself and by mib/objects.h, is seen of it.
+LIBVMCTL_GLOBAL = $(addprefix -G ,'vmctl_*' 'name_*' '*_names' 'mib_*')
+$(BUILD)/libvmctl.a: $(call OBJECTS,$(LIBVMCTL))
+	ld -r -o $(BUILD)/libvmctl.o $^
+	objcopy -w $(LIBVMCTL_GLOBAL) $(BUILD)/libvmctl.o
+	rm -f $@ && ar rcs $@ $(BUILD)/libvmctl.o
+
+VMCTL_LIBS = -lnetsnmp $(PKG_LIBS)
+$(BUILD)/vmctl-example: $(BUILD)/tools/vmctl/example.o $(BUILD)/libvmctl.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMCTL_LIBS)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
