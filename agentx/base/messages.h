@@ -19,8 +19,9 @@
 
 #define VM_NAME_SIZE 64 /* octets with the NUL; xl's names are shorter */
 #define UUID_SIZE 16
-#define TEXT_SIZE 128	   /* a reason, an error, an event's text */
-#define REQUEST_ID_SIZE 33 /* SnmpAdminString (SIZE (1..32)) and a NUL */
+#define TEXT_SIZE 128	     /* a reason, an error, an event's text */
+#define REQUEST_ID_SIZE 33   /* SnmpAdminString (SIZE (1..32)) and a NUL */
+#define SERVICE_NAME_SIZE 32 /* octets with the NUL; no ':' in it */
 
 enum message_type {
 	MSG_HELLO = 1, /* detail: MESSAGES_VERSION. Sent and checked by the channel itself */
@@ -39,7 +40,8 @@ enum message_type {
 	MSG_NET,       /* struct fact_net */
 	MSG_DISK,      /* struct fact_disk */
 	MSG_SAMPLE,    /* struct fact_sample: a pass is complete; sent after its rows */
-	MSG_STARTED,   /* struct outcome (state running): the action's helper runs */
+	MSG_STARTED,   /* struct outcome: the action's helper runs (state running); or, to an
+			* engine that comes later, that it waits for one (state queued) */
 	MSG_OUTCOME,   /* struct outcome: what became of an action; repeated until MSG_FORGET */
 
 	/* engine -> hypervisor */
@@ -192,10 +194,17 @@ struct action {
 	uint32_t deadline_ms; /* the helper is killed then */
 };
 
+/*
+ * verb, action_domid and uuid are the action's: by them an engine that was restarted knows which of
+ * its VMs an action that no manager asked for is at work on.
+ */
 struct outcome {
 	uint64_t id, journal; /* of the action */
-	uint32_t state; /* enum request_state: running, succeeded, failed, unknown, cancelled */
-	uint32_t domid; /* of the new domain, where the verb made one; else 0 */
+	uint32_t state;	      /* enum request_state: queued, running, or what became of it */
+	uint32_t domid;	      /* of the new domain, where the verb made one; else 0 */
+	uint32_t verb;
+	uint32_t action_domid;
+	uint8_t uuid[UUID_SIZE];
 	char error[TEXT_SIZE];
 };
 
@@ -216,6 +225,7 @@ struct hold_answer {
 };
 
 #define MESSAGES_VERSION                                                                           \
-	((uint32_t)(1u << 24 ^ sizeof(struct action) << 12 ^ sizeof(struct fact_figures)))
+	((uint32_t)(1u << 24 ^ sizeof(struct action) << 12 ^ sizeof(struct outcome) << 6 ^         \
+		    sizeof(struct fact_figures)))
 
 #endif

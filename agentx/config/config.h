@@ -15,7 +15,6 @@
 
 enum config_hypervisor { CONFIG_XEN, CONFIG_SIM };
 
-#define SERVICE_NAME_SIZE 32 /* octets with the NUL; no ':' in it */
 #define ADDRESS_SIZE 48	     /* IPv4 or IPv6 as text */
 
 /* How often a service is probed and when it counts as up or down. */

@@ -1,5 +1,6 @@
 #include "engine/internal.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -269,6 +270,20 @@ engine_stored(struct engine *engine, struct instant now, uint64_t number, int st
 	engine->now = now;
 	request_stored(engine, number, state, durable);
 	engine_settle(engine);
+}
+
+void
+engine_probed(struct engine *engine, struct instant now, const struct probe_report *report)
+{
+	engine->now = now;
+	log_debug("attempt %" PRIu64 " is awaited by nobody", report->attempt);
+}
+
+void
+engine_reloaded(struct engine *engine, struct instant now, const char *error)
+{
+	engine->now = now;
+	(void)error;
 }
 
 /* A hypervisor process that is stopped or does not come up is no answer of the hypervisor either.

@@ -24,6 +24,11 @@ enum effect_type {
 	EFFECT_PUT_REQUEST,  /* .request: remember, then call engine_stored() */
 	EFFECT_DROP_REQUEST, /* .request.number: forget */
 	EFFECT_HELD,	     /* .held: answer agentx, after the rows of the request and its VM */
+	EFFECT_PROBE,	     /* .probe: try once to reach the service, then call engine_probed() */
+	EFFECT_RELOAD,	     /* have the configuration read anew, then call engine_reloaded() */
+	EFFECT_PUT_SERVICE,  /* .service: remember its index */
+	EFFECT_DROP_SERVICE, /* .service.index: forget */
+	EFFECT_COUNT
 };
 
 struct effect {
@@ -40,14 +45,35 @@ struct effect {
 			uint32_t vm;
 			char id[REQUEST_ID_SIZE];
 		} held;
+		/*
+		 * service says what to try (kind, address, port, command, payload) and for how long
+		 * (watch.timeout_ms); it is the configuration's, and valid until the next
+		 * engine_load(). There is never a second attempt at what is tried before the first
+		 * was answered, or its time and a second more are over: its answer is not taken
+		 * then. An attempt need not be answered.
+		 */
+		struct {
+			uint64_t attempt; /* ascends in an engine's life */
+			const struct config_service *service;
+		} probe;
+		struct store_service service;
 	};
 };
 
-/* content: what the store remembers; its VMs and requests are copied. */
+/* What became of an attempt. */
+struct probe_report {
+	uint64_t attempt;
+	uint32_t outcome;     /* enum probe_outcome */
+	uint32_t latency_us;  /* of the answer; 0: there was none */
+	char text[TEXT_SIZE]; /* why, for a person; "" where up says it all */
+};
+
+/* content: what the store remembers; all that is kept of it is copied. */
 struct engine *engine_new(const struct store_content *content, struct instant now);
 void engine_free(struct engine *engine);
 
-/* Takes a (new) configuration, which must outlive its use here. */
+/* Takes a (new) configuration, which must outlive its use here: until the next one was taken. What
+ * is the same in both goes on undisturbed. */
 void engine_load(struct engine *engine, const struct config *config, struct instant now);
 
 /* A message of the hypervisor or the agentx process. */
@@ -59,6 +85,13 @@ void engine_peer(struct engine *engine, struct instant now, enum role role, bool
 /* A request's write, with its row in state (enum request_state), is settled. */
 void engine_stored(struct engine *engine, struct instant now, uint64_t number, int state,
 		   bool durable);
+
+/* An attempt of EFFECT_PROBE has ended. One that is not awaited any more is dropped. */
+void engine_probed(struct engine *engine, struct instant now, const struct probe_report *report);
+
+/* The answer to EFFECT_RELOAD: NULL after a configuration was taken (by engine_load()), else the
+ * first error, as "FILE:LINE: what, what to do". Whoever else had it read tells as well. */
+void engine_reloaded(struct engine *engine, struct instant now, const char *error);
 
 /* Something for the journal that the engine did not see itself: store, restarts, configuration. */
 void engine_note(struct engine *engine, struct instant now, enum event_type type,

@@ -149,22 +149,38 @@ void death_settle(struct engine *engine, struct vm *vm);
 void death_failed(struct engine *engine, struct vm *vm, bool cut_off);
 int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
-/* request.c */
+/* request.c: the requests that are known, and their ends */
+bool request_is_open(const struct request *request);
+struct request *request_find(const struct engine *engine, uint64_t number);
+struct request *request_find_id(const struct engine *engine, const char *id);
+void request_put(struct engine *engine, struct request *request); /* stored and shown as it is */
+void request_remove(struct engine *engine, struct request *request);
 void request_restore(struct engine *engine, const struct store_content *content);
 void request_tell_ends(struct engine *engine, const struct store_content *content);
-void request_hold(struct engine *engine, const struct message *message);
-void request_release(struct engine *engine, const struct message *message);
-void request_drop(struct engine *engine, const struct message *message);
-void request_started(struct engine *engine, const struct message *message);
-void request_outcome(struct engine *engine, const struct message *message);
+struct mib_event *request_event(struct engine *engine, enum event_type type,
+				const struct request *request);
+void request_announce(struct engine *engine, const struct request *request); /* its end */
+void request_finish(struct engine *engine, struct request *request, const struct outcome *outcome);
 void request_stored(struct engine *engine, uint64_t number, int state, bool durable);
-void request_dispatch(struct engine *engine, struct vm *vm);
-void request_resend(struct engine *engine); /* a new hypervisor process */
-void request_release_held(struct engine *engine, bool all);
 void request_housekeeping(struct engine *engine);
 uint32_t request_open_count(const struct engine *engine);
+
+/* hold.c: how a SET becomes a request */
+void request_hold(struct engine *engine, const struct message *message);
+void request_hold_stored(struct engine *engine, struct request *request, bool durable);
+void request_removal_stored(struct engine *engine, struct request *request, bool durable);
+void request_release(struct engine *engine, const struct message *message);
+void request_drop(struct engine *engine, const struct message *message);
+void request_release_held(struct engine *engine, bool all);
+
+/* dispatch.c: actions, on to the hypervisor process and back */
+void request_dispatch(struct engine *engine, struct vm *vm);
 /* Starts an action that no manager asked for; number as ACTION_REAP says. */
 void request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t number);
+void request_resend(struct engine *engine); /* a new hypervisor process */
+void request_started(struct engine *engine, const struct message *message);
+void request_outcome(struct engine *engine, const struct message *message);
+void request_forget(struct engine *engine, uint64_t id, uint64_t journal);
 
 /* rows.c: facts into rows */
 void rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state);

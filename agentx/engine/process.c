@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "engine/engine.h"
 #include "engine/journal.h"
+#include "probe/probe.h"
 
 #define TICK_MS 1000
 #define FLUSH_MS 3000 /* to write and send what waits, at the end */
@@ -26,6 +27,7 @@ static struct {
 	struct store *store;
 	struct journal *journal;
 	struct channel *hypervisor, *agentx;
+	struct prober *prober;
 	struct mib_agent agent;
 	bool ending;	 /* the store is being closed, and takes nothing any more */
 	bool rows_whole; /* agentx has all rows of this engine */
@@ -74,43 +76,106 @@ request_written(void *arg, uint64_t tag, bool durable)
 }
 
 static void
-effect_apply(const struct effect *effect)
+effect_action(const struct effect *effect)
 {
-	switch (effect->type) {
-	case EFFECT_ACTION:
-		channel_send(self.hypervisor, MSG_ACTION, 0, &effect->action,
-			     sizeof(effect->action));
-		break;
-	case EFFECT_CANCEL:
-		channel_send(self.hypervisor, MSG_CANCEL, 0, &effect->action,
-			     sizeof(effect->action));
-		break;
-	case EFFECT_FORGET:
-		channel_send(self.hypervisor, MSG_FORGET, 0, &effect->outcome,
-			     sizeof(effect->outcome));
-		break;
-	case EFFECT_EVENT:
-		journal_append(self.journal, &effect->event);
-		break;
-	case EFFECT_PUT_VM:
-		store_put_vm(self.store, &effect->vm);
-		break;
-	case EFFECT_DROP_VM:
-		store_drop_vm(self.store, effect->vm.uuid);
-		break;
-	case EFFECT_PUT_REQUEST:
-		store_put_request(self.store, &effect->request, request_written, NULL,
-				  effect->request.number << 3 |
-				      (uint64_t)effect->request.row.state);
-		break;
-	case EFFECT_DROP_REQUEST:
-		store_drop_request(self.store, effect->request.number);
-		break;
-	case EFFECT_HELD:
-		effect_held(effect);
-		break;
-	}
+	channel_send(self.hypervisor, MSG_ACTION, 0, &effect->action, sizeof(effect->action));
 }
+
+static void
+effect_cancel(const struct effect *effect)
+{
+	channel_send(self.hypervisor, MSG_CANCEL, 0, &effect->action, sizeof(effect->action));
+}
+
+static void
+effect_forget(const struct effect *effect)
+{
+	channel_send(self.hypervisor, MSG_FORGET, 0, &effect->outcome, sizeof(effect->outcome));
+}
+
+static void
+effect_event(const struct effect *effect)
+{
+	journal_append(self.journal, &effect->event);
+}
+
+static void
+effect_put_vm(const struct effect *effect)
+{
+	store_put_vm(self.store, &effect->vm);
+}
+
+static void
+effect_drop_vm(const struct effect *effect)
+{
+	store_drop_vm(self.store, effect->vm.uuid);
+}
+
+static void
+effect_put_request(const struct effect *effect)
+{
+	store_put_request(self.store, &effect->request, request_written, NULL,
+			  effect->request.number << 3 | (uint64_t)effect->request.row.state);
+}
+
+static void
+effect_drop_request(const struct effect *effect)
+{
+	store_drop_request(self.store, effect->request.number);
+}
+
+static void
+effect_put_service(const struct effect *effect)
+{
+	store_put_service(self.store, &effect->service);
+}
+
+static void
+effect_drop_service(const struct effect *effect)
+{
+	store_drop_service(self.store, effect->service.index);
+}
+
+static void
+effect_probe(const struct effect *effect)
+{
+	const struct config_service *service = effect->probe.service;
+	const struct probe_target target = {.kind = service->kind,
+					    .address = service->address,
+					    .port = service->port,
+					    .payload = service->payload,
+					    .command = service->command,
+					    .timeout_ms = service->watch.timeout_ms};
+
+	prober_start(self.prober, &target, effect->probe.attempt);
+}
+
+static void
+service_probed(void *arg, const struct probe_result *result)
+{
+	struct probe_report report = {
+	    .attempt = result->tag, .outcome = result->outcome, .latency_us = result->latency_us};
+
+	(void)arg;
+	TEXT_SET(report.text, result->text);
+	engine_probed(self.engine, clock_now(), &report);
+	carry_out();
+}
+
+static void (*const effects[EFFECT_COUNT])(const struct effect *effect) = {
+    [EFFECT_ACTION] = effect_action,
+    [EFFECT_FORGET] = effect_forget,
+    [EFFECT_CANCEL] = effect_cancel,
+    [EFFECT_EVENT] = effect_event,
+    [EFFECT_PUT_VM] = effect_put_vm,
+    [EFFECT_DROP_VM] = effect_drop_vm,
+    [EFFECT_PUT_REQUEST] = effect_put_request,
+    [EFFECT_DROP_REQUEST] = effect_drop_request,
+    [EFFECT_PUT_SERVICE] = effect_put_service,
+    [EFFECT_DROP_SERVICE] = effect_drop_service,
+    [EFFECT_HELD] = effect_held,
+    [EFFECT_PROBE] = effect_probe,
+};
 
 static void
 refresh_agent(void)
@@ -134,7 +199,8 @@ carry_out(void)
 
 	store_begin(self.store);
 	while (engine_next_effect(self.engine, &effect))
-		effect_apply(&effect);
+		if (effects[effect.type])
+			effects[effect.type](&effect);
 	store_end(self.store);
 	lost = journal_take_lost(self.journal);
 	if (lost > 0) {
@@ -400,6 +466,7 @@ open_store(void)
 	free(content.vms);
 	free(content.requests);
 	free(content.events);
+	free(content.services);
 }
 
 /* ---- loop ---- */
@@ -437,6 +504,7 @@ self_stop(void *arg)
 	(void)arg;
 	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
+	prober_free(self.prober);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);
 	journal_free(self.journal);
@@ -464,6 +532,7 @@ engine_main(const struct options *options)
 		fatal("there is no configuration from the parent");
 	self.hypervisor = channel_new(self.base, "hypervisor", &hypervisor, NULL);
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
+	self.prober = prober_new(self.base, -1, -1, service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
 	TEXT_SET(self.agent.version, VERSION);
 	self.agent.start = clock_mono_ms();

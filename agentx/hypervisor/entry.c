@@ -47,17 +47,30 @@ entry_free(struct entry *entry)
 	free(entry);
 }
 
+static void
+entry_say(const struct entry *entry, enum message_type type, const struct outcome *outcome)
+{
+	const struct actions_handlers *handlers = &entry->actions->handlers;
+	struct outcome told = *outcome;
+
+	told.id = entry->action.id;
+	told.journal = entry->action.journal;
+	told.verb = entry->action.verb;
+	told.action_domid = entry->action.domid;
+	memcpy(told.uuid, entry->action.uuid, UUID_SIZE);
+	handlers->tell(handlers->arg, type, &told);
+}
+
 void
 entry_tell(const struct entry *entry)
 {
-	const struct actions_handlers *handlers = &entry->actions->handlers;
-	struct outcome running = {
-	    .id = entry->action.id, .journal = entry->action.journal, .state = REQUEST_RUNNING};
+	struct outcome open = {.state =
+				   entry->phase == PHASE_QUEUED ? REQUEST_QUEUED : REQUEST_RUNNING};
 
-	if (entry->phase == PHASE_RUNNING)
-		handlers->tell(handlers->arg, MSG_STARTED, &running);
-	else if (entry->phase != PHASE_QUEUED)
-		handlers->tell(handlers->arg, MSG_OUTCOME, &entry->outcome);
+	if (entry->phase == PHASE_RUNNING || entry->phase == PHASE_QUEUED)
+		entry_say(entry, MSG_STARTED, &open);
+	else
+		entry_say(entry, MSG_OUTCOME, &entry->outcome);
 }
 
 void
@@ -257,9 +270,7 @@ entry_kill(struct entry *entry)
 static void
 entry_tell_stuck(struct entry *entry)
 {
-	const struct actions_handlers *handlers = &entry->actions->handlers;
-	struct outcome outcome = {
-	    .id = entry->action.id, .journal = entry->action.journal, .state = REQUEST_UNDECIDED};
+	struct outcome outcome = {.state = REQUEST_UNDECIDED};
 
 	TEXT_FORMAT(outcome.error,
 		    "what became of it is not known: its helper (process %d) cannot be killed",
@@ -268,7 +279,7 @@ entry_tell_stuck(struct entry *entry)
 		  entry->action.name, entry_verb(entry), outcome.error);
 	entry->stuck = true;
 	if (entry->phase == PHASE_RUNNING)
-		handlers->tell(handlers->arg, MSG_OUTCOME, &outcome);
+		entry_say(entry, MSG_OUTCOME, &outcome);
 }
 
 static void

@@ -51,7 +51,7 @@ struct actions {
 struct entry *entry_add(struct actions *actions, const struct action *action);
 void entry_free(struct entry *entry);
 
-/* Says to the engine where it stands; nothing while it is queued. */
+/* Says to the engine where it stands. */
 void entry_tell(const struct entry *entry);
 
 void entry_set_phase(struct entry *entry, enum phase phase);

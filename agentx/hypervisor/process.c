@@ -88,9 +88,10 @@ peer(void *arg, enum role role, int fd)
 		return;
 	}
 	channel_attach(hypervisor.engine, fd);
+	/* First: a VM's state means something else while an action is at work on it. */
+	actions_resend(hypervisor.actions);
 	facts_resend(&hypervisor.facts);
 	channel_offer(hypervisor.engine);
-	actions_resend(hypervisor.actions);
 }
 
 static bool

@@ -360,6 +360,9 @@ database_read(struct database *database, struct store_content *content)
 		rc = database_read_table(database, TABLE_REQUEST, -1, &content->requests,
 					 &content->requests_count);
 	if (rc == DATABASE_OK)
+		rc = database_read_table(database, TABLE_SERVICE, -1, &content->services,
+					 &content->services_count);
+	if (rc == DATABASE_OK)
 		rc = database_read_table(database, TABLE_EVENT, database->journal_size,
 					 &content->events, &content->events_count);
 	return rc;

@@ -38,6 +38,7 @@ content_free(struct store_content *content)
 	free(content->vms);
 	free(content->requests);
 	free(content->events);
+	free(content->services);
 	*content = (struct store_content){0};
 }
 
@@ -97,6 +98,8 @@ load_mirror(struct store *store, const struct store_content *content)
 		mirror_put(mirror, TABLE_VM, &content->vms[i]);
 	for (size_t i = 0; i < content->requests_count; i++)
 		mirror_put(mirror, TABLE_REQUEST, &content->requests[i]);
+	for (size_t i = 0; i < content->services_count; i++)
+		mirror_put(mirror, TABLE_SERVICE, &content->services[i]);
 	mirror->counters = store->database.counters;
 	mirror->journal = store->database.journal;
 	store->established = true;

@@ -1,5 +1,6 @@
 #include "store/schema.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,9 @@
 #include "base/mem.h"
 #include "base/uuid.h"
 #include "store/store.h"
+
+#define TIMES_MAX 32 /* of an array */
+_Static_assert(RESTARTS_KEPT <= TIMES_MAX, "bind_times() has no room for them");
 
 #define FIELD_SIZE(s, field) sizeof(((struct s *)NULL)->field)
 #define FIELD(s, name, field, type)                                                                \
@@ -35,6 +39,28 @@ static const struct column vm_columns[] = {
     VM(change_reason, TEXT),
     VM(memory_target_mib, U32),
     VM(last_verb, U32),
+    VM(goal, U32),
+    VM(blocked, U32),
+    VM(excused, U32),
+    VM(replaced, U32),
+    VM(needs_human, U32),
+    VM(human_reason, TEXT),
+    VM(restarts_wall_ms, TIMES),
+    VM(maintenance_wall_ms, I64),
+    VM(boot_wall_ms, I64),
+    VM(memory_rest_wall_ms, I64),
+    VM(memory_min_mib, U32),
+    VM(memory_max_mib, U32),
+    VM(memory_high, U32),
+    VM(memory_low, U32),
+};
+
+#define SERVICE(field, type) FIELD(store_service, #field, field, type)
+static const struct column service_columns[] = {
+    FIELD(store_service, "service_index", index, U32),
+    SERVICE(provider, TEXT),
+    SERVICE(service, TEXT),
+    SERVICE(gone_wall_ms, I64),
 };
 
 /* A type of the MIB as a column. Those that run on the monotonic clock outlive no boot, and have
@@ -92,6 +118,15 @@ event_compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int
+service_compare(const void *a, const void *b)
+{
+	uint32_t x = ((const struct store_service *)a)->index;
+	uint32_t y = ((const struct store_service *)b)->index;
+
+	return (x > y) - (x < y);
+}
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 const struct table_info table_infos[TABLE_COUNT] = {
     [TABLE_VM] = {"vm", sizeof(struct store_vm), vm_columns, COUNT(vm_columns), 0, vm_compare},
@@ -100,6 +135,8 @@ const struct table_info table_infos[TABLE_COUNT] = {
 		       request_compare},
     [TABLE_EVENT] = {"event", sizeof(struct mib_event), event_columns, COUNT(event_columns),
 		     offsetof(struct mib_event, absent), event_compare},
+    [TABLE_SERVICE] = {"service", sizeof(struct store_service), service_columns,
+		       COUNT(service_columns), 0, service_compare},
 };
 
 static int
@@ -147,6 +184,19 @@ bind_uuid(sqlite3_stmt *statement, int at, const void *field, size_t size)
 	(void)size;
 	uuid_text(field, text);
 	return sqlite3_bind_text(statement, at, text, -1, SQLITE_TRANSIENT);
+}
+
+static int
+bind_times(sqlite3_stmt *statement, int at, const void *field, size_t size)
+{
+	const int64_t *times = field;
+	char text[TIMES_MAX * 21 + 1] = "";
+	int length = 0;
+
+	for (size_t i = 0; i < size / sizeof(*times); i++)
+		length += snprintf(text + length, sizeof(text) - (size_t)length, "%s%" PRId64,
+				   i ? " " : "", times[i]);
+	return sqlite3_bind_text(statement, at, text, length, SQLITE_TRANSIENT);
 }
 
 static bool
@@ -199,14 +249,33 @@ read_uuid(sqlite3_stmt *statement, int at, void *field, size_t size)
 	return text && uuid_parse(text, field);
 }
 
+static bool
+read_times(sqlite3_stmt *statement, int at, void *field, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, at);
+	int64_t *times = field;
+	char *end;
+
+	for (size_t i = 0; text && i < size / sizeof(*times); i++, text = end) {
+		times[i] = strtoll(text, &end, 10);
+		if (end == text)
+			return false;
+	}
+	return text && *text == '\0';
+}
+
 static const struct {
 	const char *sql;
 	int (*bind)(sqlite3_stmt *statement, int at, const void *field, size_t size);
 	bool (*read)(sqlite3_stmt *statement, int at, void *field, size_t size);
 } types[] = {
-    [COLUMN_I32] = {"INTEGER", bind_i32, read_i32}, [COLUMN_U32] = {"INTEGER", bind_u32, read_u32},
-    [COLUMN_I64] = {"INTEGER", bind_64, read_64},   [COLUMN_U64] = {"INTEGER", bind_64, read_64},
-    [COLUMN_TEXT] = {"TEXT", bind_text, read_text}, [COLUMN_UUID] = {"TEXT", bind_uuid, read_uuid},
+    [COLUMN_I32] = {"INTEGER", bind_i32, read_i32},
+    [COLUMN_U32] = {"INTEGER", bind_u32, read_u32},
+    [COLUMN_I64] = {"INTEGER", bind_64, read_64},
+    [COLUMN_U64] = {"INTEGER", bind_64, read_64},
+    [COLUMN_TEXT] = {"TEXT", bind_text, read_text},
+    [COLUMN_UUID] = {"TEXT", bind_uuid, read_uuid},
+    [COLUMN_TIMES] = {"TEXT", bind_times, read_times},
 };
 
 static char *schema_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

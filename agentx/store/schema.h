@@ -14,9 +14,17 @@
 
 #include <sqlite3.h>
 
-enum table { TABLE_VM, TABLE_REQUEST, TABLE_EVENT, TABLE_COUNT };
+enum table { TABLE_VM, TABLE_REQUEST, TABLE_EVENT, TABLE_SERVICE, TABLE_COUNT };
 
-enum column_type { COLUMN_I32, COLUMN_U32, COLUMN_I64, COLUMN_U64, COLUMN_TEXT, COLUMN_UUID };
+enum column_type {
+	COLUMN_I32,
+	COLUMN_U32,
+	COLUMN_I64,
+	COLUMN_U64,
+	COLUMN_TEXT,
+	COLUMN_UUID,
+	COLUMN_TIMES, /* an array of I64, as text: decimal numbers with blanks between */
+};
 
 struct column {
 	const char *name;

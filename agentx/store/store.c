@@ -160,6 +160,20 @@ store_drop_request(struct store *store, uint64_t number)
 }
 
 void
+store_put_service(struct store *store, const struct store_service *service)
+{
+	store_put(store, TABLE_SERVICE, service, NULL, NULL, 0);
+}
+
+void
+store_drop_service(struct store *store, uint32_t index)
+{
+	struct store_service key = {.index = index};
+
+	store_drop(store, TABLE_SERVICE, &key);
+}
+
+void
 store_append_event(struct store *store, const struct mib_event *event, store_done *done, void *arg,
 		   uint64_t tag)
 {

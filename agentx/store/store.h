@@ -1,5 +1,5 @@
 /*
- * What must outlive the process: the index map, desired states, requests, the journal; in SQLite
+ * What must outlive the process: the index maps, desired states, requests, the journal; in SQLite
  * (WAL, synchronous FULL). One writer thread owns the database; calls here never block. Writes that
  * wait are put into one transaction together, and each write's done is called, from the engine's
  * loop, after the transaction is on disk.
@@ -20,6 +20,8 @@
 struct store;
 struct event_base;
 
+#define RESTARTS_KEPT 32 /* a limit of restarts that is higher counts as this */
+
 /* A VM as it is remembered; the key is uuid. */
 struct store_vm {
 	uint8_t uuid[UUID_SIZE];
@@ -36,6 +38,27 @@ struct store_vm {
 	char change_reason[TEXT_SIZE];
 	uint32_t memory_target_mib; /* last accepted by lxVmMemoryTarget; 0: none */
 	uint32_t last_verb;	    /* lxVmRequest reads this */
+
+	/* Supervision. 0: not so, or not set. */
+	uint32_t goal;	   /* enum plan_goal: what supervision is to make of it */
+	uint32_t blocked;  /* enum dependency_policy: what was done to it for want of a service */
+	uint32_t excused;  /* a person runs it without; left alone until all is up once */
+	uint32_t replaced; /* enum store_replaced: its standby stands in for it */
+	uint32_t needs_human; /* supervision has done what it may, as human_reason says */
+	/* In the place of those of the configuration; MiB, percent. */
+	uint32_t memory_min_mib, memory_max_mib, memory_high, memory_low;
+	uint32_t spare;
+	char human_reason[TEXT_SIZE];
+	int64_t restarts_wall_ms[RESTARTS_KEPT]; /* by supervision; the newest first */
+	int64_t maintenance_wall_ms;		 /* until then; INT64_MAX: until it is ended */
+	int64_t boot_wall_ms;	     /* the boot of the host that its goal was last set for */
+	int64_t memory_rest_wall_ms; /* until then its memory stays as a person set it */
+};
+
+enum store_replaced {
+	REPLACED_NOT,
+	REPLACED,      /* or its standby is about to, once it is off */
+	REPLACED_ENDS, /* it is to run again, once its standby is off */
 };
 
 /* A request; the key is number. */
@@ -45,6 +68,15 @@ struct store_request {
 	uint8_t uuid[UUID_SIZE];
 	uint32_t domid; /* that the action was started for */
 	uint32_t token; /* of the hold, while the row's state is held */
+};
+
+/* The number of a service of a provider (a VM or an external host); the key is index. */
+struct store_service {
+	uint32_t index; /* lxServiceIndex */
+	uint32_t spare;
+	char provider[VM_NAME_SIZE];
+	char service[SERVICE_NAME_SIZE];
+	int64_t gone_wall_ms; /* 0: is configured; else since when it is not */
 };
 
 /* What was read at the start; all arrays are the caller's to free(). Events are read apart. */
@@ -59,6 +91,8 @@ struct store_content {
 	size_t vms_count;
 	struct store_request *requests;
 	size_t requests_count;
+	struct store_service *services;
+	size_t services_count;
 	struct mib_event *events; /* ascending; at most journal_size */
 	size_t events_count;
 };
@@ -103,6 +137,8 @@ void store_drop_vm(struct store *store, const uint8_t uuid[UUID_SIZE]);
 void store_put_request(struct store *store, const struct store_request *request, store_done *done,
 		       void *arg, uint64_t tag);
 void store_drop_request(struct store *store, uint64_t number);
+void store_put_service(struct store *store, const struct store_service *service);
+void store_drop_service(struct store *store, uint32_t index);
 /* Appends; the oldest beyond journal_size goes. */
 void store_append_event(struct store *store, const struct mib_event *event, store_done *done,
 			void *arg, uint64_t tag);

@@ -224,6 +224,7 @@ loss_survived(uint32_t acknowledged)
 	free(content.vms);
 	free(content.requests);
 	free(content.events);
+	free(content.services);
 	return whole;
 }
 

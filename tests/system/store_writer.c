@@ -68,6 +68,7 @@ close_store(struct writer *w)
 	free(w->content.vms);
 	free(w->content.requests);
 	free(w->content.events);
+	free(w->content.services);
 }
 
 /* One write(2) a line: a kill leaves whole lines. */

@@ -1011,6 +1011,39 @@ test_restart_of_the_engine(void **state)
 	assert_int_equal(request_row(world, "auto-1")->state, REQUEST_SUCCEEDED);
 }
 
+/* What the engine before it began is not begun again. */
+static void
+test_an_action_of_its_own_outlives_the_engine(void **state)
+{
+	struct world *world = *state;
+	struct outcome told = {.journal = 7, .state = REQUEST_QUEUED};
+
+	tell_usual(world);
+	later(world, 61000);
+	forget_effects(world);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	told.id = the(world, EFFECT_ACTION)->action.id;
+	told.verb = ACTION_REPLACE;
+	told.action_domid = 3;
+	memcpy(told.uuid, uuid_www, UUID_SIZE);
+	begin_again(world);
+	tell(world, MSG_STARTED, 0, &told, sizeof(told));
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_CRASH);
+	tell_figures(world, 3, "www", uuid_www);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_null(the(world, EFFECT_ACTION));
+	tell_gone(world, 3);
+	told.state = REQUEST_SUCCEEDED;
+	told.domid = 4;
+	tell(world, MSG_OUTCOME, 0, &told, sizeof(told));
+	assert_int_equal(the(world, EFFECT_FORGET)->outcome.id, told.id);
+	assert_int_equal(row_of(world, "www")->state, VM_PREPARING);
+	tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
+	assert_null(the(world, EFFECT_ACTION));
+}
+
 static void
 test_a_dropped_hold_stays_dropped_over_a_restart(void **state)
 {
@@ -1625,6 +1658,7 @@ main(void)
 	    TEST(test_disk_not_counted_for_a_while),
 	    TEST(test_cpu_share),
 	    TEST(test_restart_of_the_engine),
+	    TEST(test_an_action_of_its_own_outlives_the_engine),
 	    TEST(test_a_dropped_hold_stays_dropped_over_a_restart),
 	    TEST(test_undone_values_are_those_before),
 	    TEST(test_a_queued_request_is_cancelled),

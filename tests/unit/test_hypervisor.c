@@ -668,19 +668,30 @@ static void
 new_engine(void **state)
 {
 	uint32_t domid = fake_add(t.fake, "vm0", NULL);
-	uint64_t done = act(VERB_PAUSE, "vm0", domid), running;
+	uint64_t done = act(VERB_PAUSE, "vm0", domid), running, queued, refused;
 
 	(void)state;
 	expect(done, REQUEST_SUCCEEDED, "");
 	atomic_store(&t.fake->act_ms, 500);
 	running = act(VERB_UNPAUSE, "vm0", domid);
 	WAIT(t.started[running] && t.known[domid]);
+	queued = act(VERB_PAUSE, "vm0", domid);
+	refused = act(VERB_NONE, "vm0", domid); /* once that is told the other was taken too */
+	WAIT(t.told[refused]);
 	memset(t.known, 0, sizeof(t.known));
 	memset(t.told, 0, sizeof(t.told));
 	memset(t.started, 0, sizeof(t.started));
 	attach_engine();
-	WAIT(t.known[0] && t.known[domid] && t.told[done] && t.started[running]);
+	WAIT(t.known[0] && t.known[domid] && t.told[done] && t.started[running] &&
+	     t.started[queued]);
+	assert_int_equal(t.outcomes[running].state, REQUEST_RUNNING);
+	assert_int_equal(t.outcomes[running].verb, VERB_UNPAUSE);
+	assert_int_equal(t.outcomes[running].action_domid, domid);
+	assert_memory_equal(t.outcomes[running].uuid, t.fake->domains[domid].fact.uuid, UUID_SIZE);
+	assert_int_equal(t.outcomes[queued].state, REQUEST_QUEUED);
+	assert_int_equal(t.outcomes[done].verb, VERB_PAUSE);
 	expect(running, REQUEST_SUCCEEDED, "");
+	expect(queued, REQUEST_SUCCEEDED, "");
 }
 
 /* Without a sleep between: the engine sends what it has no outcome of to each new process. */

@@ -81,6 +81,7 @@ forget_content(struct fixture *f)
 	free(f->content.vms);
 	free(f->content.requests);
 	free(f->content.events);
+	free(f->content.services);
 	f->content = (struct store_content){0};
 }
 
@@ -206,7 +207,15 @@ a_vm(uint8_t number)
 			      .change_wall_ms = INT64_MIN,
 			      .discontinuity_wall_ms = 5,
 			      .memory_target_mib = 512,
-			      .last_verb = VERB_MEMORY};
+			      .last_verb = VERB_MEMORY,
+			      .goal = PLAN_RUN,
+			      .blocked = DEPENDENCY_PAUSE,
+			      .replaced = REPLACED,
+			      .needs_human = 1,
+			      .human_reason = "3 restarts did not help",
+			      .restarts_wall_ms = {INT64_MAX, 7, INT64_MIN},
+			      .maintenance_wall_ms = INT64_MAX,
+			      .memory_low = 60};
 
 	memset(vm.uuid, number, UUID_SIZE);
 	TEXT_FORMAT(vm.name, "vm%u", number);
@@ -296,6 +305,9 @@ test_round_trip(void **state)
 	struct store_vm vms[2] = {a_vm(1), a_vm(2)};
 	struct store_request requests[2] = {a_request(1), a_request(INT64_MAX - 1)};
 	struct mib_event event = an_event(1), absent = {.sequence = 2, .time = 5};
+	struct store_service services[3] = {{1, 0, "dns", "53/udp", 0},
+					    {2, 0, "dns", "53/tcp", 0},
+					    {UINT32_MAX, 0, "ntp", "123/udp", 1700000000000}};
 
 	MIB_ABSENT(mib_event, &absent, state, true);
 	MIB_ABSENT(mib_event, &absent, request, true);
@@ -306,6 +318,9 @@ test_round_trip(void **state)
 		store_put_vm(f->store, &vms[i]);
 		store_put_request(f->store, &requests[i], NULL, NULL, 0);
 	}
+	for (int i = 0; i < 3; i++)
+		store_put_service(f->store, &services[i]);
+	store_drop_service(f->store, 2);
 	store_append_event(f->store, &event, NULL, NULL, 0);
 	store_append_event(f->store, &absent, told_done, f, 1);
 	wait_int(f, &f->dones, 1);
@@ -316,6 +331,9 @@ test_round_trip(void **state)
 	assert_memory_equal(f->content.vms, vms, sizeof(vms));
 	assert_int_equal(f->content.requests_count, 2);
 	assert_memory_equal(f->content.requests, requests, sizeof(requests));
+	assert_int_equal(f->content.services_count, 2);
+	assert_memory_equal(&f->content.services[0], &services[0], sizeof(services[0]));
+	assert_memory_equal(&f->content.services[1], &services[2], sizeof(services[0]));
 	assert_int_equal(f->content.events_count, 2);
 	assert_memory_equal(&f->content.events[0], &event, sizeof(event));
 	assert_memory_equal(&f->content.events[1], &absent, sizeof(absent));
@@ -575,10 +593,16 @@ test_older(void **state)
 	append(f, 1, 1);
 	close_store(f);
 	run_sql(f->path, "ALTER TABLE vm DROP COLUMN last_verb;"
+			 "ALTER TABLE vm DROP COLUMN restarts_wall_ms;"
+			 "ALTER TABLE vm DROP COLUMN human_reason;"
+			 "DROP TABLE service;"
 			 "ALTER TABLE event DROP COLUMN lxEventOutcome");
 	open_store(f, 100);
 	assert_true(f->ok && !f->content.fresh);
 	vm.last_verb = 0;
+	memset(vm.restarts_wall_ms, 0, sizeof(vm.restarts_wall_ms));
+	memset(vm.human_reason, 0, sizeof(vm.human_reason));
+	assert_int_equal(f->content.services_count, 0);
 	event.outcome = 0;
 	MIB_ABSENT(mib_event, &event, outcome, true);
 	assert_memory_equal(f->content.vms, &vm, sizeof(vm));
@@ -606,6 +630,10 @@ test_senseless_row(void **state)
 	assert_true(f->ok);
 	assert_int_equal(f->content.vms_count, 1);
 	assert_memory_equal(f->content.vms, &two, sizeof(two));
+	close_store(f);
+	run_sql(f->path, "UPDATE vm SET restarts_wall_ms = '1 2 three' WHERE vm_index = 2");
+	open_store(f, 100);
+	assert_int_equal(f->content.vms_count, 0);
 }
 
 /* No directory, then one: what memory had is on disk. */

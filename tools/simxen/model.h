@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tools/simxen/timers.h"
+#include "base/timers.h"
 #include "tools/simxen/vmdef.h"
 
 #define MODEL_ERROR 320

@@ -3,8 +3,8 @@
  * the timers were set, so that a run depends on nothing but the times and the commands. A timer is
  * embedded in what it belongs to; zeroed memory is an idle timer.
  */
-#ifndef SIMXEN_TIMERS_H
-#define SIMXEN_TIMERS_H
+#ifndef BASE_TIMERS_H
+#define BASE_TIMERS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "tools/simxen/timers.h"
+#include "base/timers.h"
 
 #include <stdbool.h>
 #include <stdlib.h>

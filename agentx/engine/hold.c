@@ -1,0 +1,372 @@
+/* A hold: a manager's SET on its way to become a request, or to remove one. */
+#include "engine/internal.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#define JOIN_MS 10000 /* an equal request joins one so young */
+
+static struct request *
+request_find_token(const struct engine *engine, uint32_t token)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.state == REQUEST_HELD && request->kept.token == token)
+			return request;
+	return NULL;
+}
+
+static void
+request_answer(struct engine *engine, uint32_t token, const struct request *request,
+	       const char *error)
+{
+	struct effect *effect = engine_effect(engine, EFFECT_HELD);
+
+	effect->held.token = token;
+	effect->held.answer.ok = error == NULL;
+	TEXT_SET(effect->held.answer.error, error ? error : "");
+	if (!request)
+		return;
+	effect->held.vm = request->kept.row.vm_index;
+	TEXT_SET(effect->held.id, request->kept.row.id);
+}
+
+/* Accepted lately. The wall clock, which may be set, is asked only of what an engine before us
+ * took.
+ */
+static bool
+request_is_young(const struct engine *engine, const struct request *request)
+{
+	int64_t age_ms = request->accepted_ms != 0
+			     ? engine->now.mono_ms - request->accepted_ms
+			     : engine->now.wall_ms - request->kept.row.accepted;
+
+	return age_ms >= 0 && age_ms < JOIN_MS;
+}
+
+/* What the request did has not held: another one is no repetition of it. */
+static bool
+request_is_undone(const struct request *request)
+{
+	const struct mib_request *row = &request->kept.row;
+	const struct vm *vm = request->vm;
+	enum vm_state after = vm_state_after((uint32_t)row->verb);
+
+	return row->state != REQUEST_SUCCEEDED ||
+	       (vm && after && vm->kept.state != after && vm->kept.change_wall_ms > row->ended);
+}
+
+/* The last one accepted for the VM, where it is equal and unfinished, or young and still holds. */
+static struct request *
+request_to_join(const struct engine *engine, const struct hold *hold)
+{
+	struct request *request, *last = NULL;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->kept.row.vm_index == hold->vm)
+			last = request;
+	if (!last || (uint32_t)last->kept.row.verb != hold->verb ||
+	    last->kept.row.number != hold->number)
+		return NULL;
+	if (request_is_open(last))
+		return last;
+	return request_is_young(engine, last) && !request_is_undone(last) ? last : NULL;
+}
+
+static const char *
+request_refusal(const struct engine *engine, const struct hold *hold, const struct vm *vm)
+{
+	uint32_t count = 0, open = 0;
+	const struct request *request;
+
+	if (hold->verb <= VERB_NONE || hold->verb > VERB_MEMORY)
+		return "no such verb";
+	if (!vm || !vm_has_row(vm))
+		return "no such VM";
+	TAILQ_FOREACH (request, &engine->requests, next) {
+		count++;
+		open += request->vm == vm && request_is_open(request);
+	}
+	if (count >= REQUESTS_MAX)
+		return "the table of requests is full; remove finished ones";
+	if (open >= REQUESTS_PER_VM)
+		return "too many requests wait for this VM";
+	return NULL;
+}
+
+/* A manager may have used one that looks like ours. */
+static void
+request_make_id(const struct engine *engine, uint64_t number, char id[REQUEST_ID_SIZE])
+{
+	text_format(id, REQUEST_ID_SIZE, "auto-%" PRIu64, number);
+	for (unsigned i = 2; request_find_id(engine, id); i++)
+		text_format(id, REQUEST_ID_SIZE, "auto-%" PRIu64 ".%u", number, i);
+}
+
+static void
+request_new(struct engine *engine, const struct hold *hold, uint32_t token, struct vm *vm)
+{
+	struct request *request = mem_alloc(sizeof(*request));
+	struct mib_request *row = &request->kept.row;
+
+	request->vm = vm;
+	request->accepted_ms = engine->now.mono_ms;
+	request->kept.number = engine->next_request++;
+	request->kept.token = token;
+	memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE);
+	if (hold->id[0])
+		TEXT_SET(row->id, hold->id);
+	else
+		request_make_id(engine, request->kept.number, row->id);
+	TEXT_SET(row->vm, hold->vm_text[0] ? hold->vm_text : vm->kept.name);
+	row->verb = (int32_t)hold->verb;
+	row->number = hold->number;
+	row->state = REQUEST_HELD;
+	row->vm_index = vm->kept.index;
+	row->accepted = engine->now.wall_ms;
+	row->status = ROW_ACTIVE;
+	TAILQ_INSERT_TAIL(&engine->requests, request, next);
+	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
+}
+
+/* The row id is to go: a finished request is removed; a queued one is cancelled once that is on
+ * disk, and removed when the SET is through. */
+static void
+request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t token)
+{
+	struct request *request = request_find_id(engine, hold->id);
+
+	if (request && request->kept.row.state == REQUEST_RUNNING) {
+		request_answer(engine, token, NULL, "the request runs");
+	} else if (request && request->sent && request_is_open(request)) {
+		request_answer(engine, token, NULL, "the request is about to run");
+	} else if (request && request->kept.row.state == REQUEST_QUEUED) {
+		request->removal = token;
+		request->kept.row.state = REQUEST_CANCELLED;
+		request->kept.row.ended = engine->now.wall_ms;
+		request_put(engine, request);
+	} else {
+		if (request)
+			request_remove(engine, request);
+		request_answer(engine, token, NULL, NULL);
+	}
+}
+
+static struct request *
+request_find_removal(const struct engine *engine, uint32_t token)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->removal == token && token != 0)
+			return request;
+	return NULL;
+}
+
+/* It was not to be cancelled after all. */
+static void
+request_requeue(struct engine *engine, struct request *request)
+{
+	request->removal = 0;
+	request->kept.row.state = REQUEST_QUEUED;
+	request->kept.row.ended = 0;
+	request_put(engine, request);
+	if (request->vm)
+		vm_touch(engine, request->vm);
+}
+
+void
+request_hold(struct engine *engine, const struct message *message)
+{
+	struct hold hold = *(const struct hold *)message->body;
+	struct vm *vm = vm_find_index(engine, hold.vm);
+	struct request *joined;
+	const char *refusal;
+
+	hold.id[sizeof(hold.id) - 1] = 0;
+	hold.vm_text[sizeof(hold.vm_text) - 1] = 0;
+	if (hold.verb == VERB_NONE && hold.id[0]) {
+		request_hold_removal(engine, &hold, message->detail);
+		return;
+	}
+	joined = hold.id[0] ? request_find_id(engine, hold.id) : request_to_join(engine, &hold);
+	if (joined) {
+		bool same = (uint32_t)joined->kept.row.verb == hold.verb &&
+			    joined->kept.row.number == hold.number &&
+			    (!hold.id[0] || strcmp(joined->kept.row.vm, hold.vm_text) == 0);
+
+		request_answer(engine, message->detail, joined,
+			       same ? NULL : "another request has this id");
+		return;
+	}
+	refusal = request_refusal(engine, &hold, vm);
+	if (refusal)
+		request_answer(engine, message->detail, NULL, refusal);
+	else
+		request_new(engine, &hold, message->detail, vm);
+}
+
+/* What is desired of a VM once verb was accepted; 0: as before. */
+static enum vm_desired
+request_desire(uint32_t verb)
+{
+	static const enum vm_desired desires[VERB_MEMORY + 1] = {
+	    [VERB_START] = DESIRED_RUNNING,	[VERB_REBOOT] = DESIRED_RUNNING,
+	    [VERB_UNPAUSE] = DESIRED_RUNNING,	[VERB_RESTORE] = DESIRED_RUNNING,
+	    [VERB_PAUSE] = DESIRED_PAUSED,	[VERB_SAVE] = DESIRED_SUSPENDED,
+	    [VERB_SHUTDOWN] = DESIRED_SHUTDOWN, [VERB_DESTROY] = DESIRED_SHUTDOWN,
+	};
+
+	return desires[verb];
+}
+
+/* The SET that cancels it is through. */
+static void
+request_cancel(struct engine *engine, struct request *request)
+{
+	request_announce(engine, request);
+	request_remove(engine, request);
+}
+
+static void
+request_accept(struct engine *engine, struct request *request)
+{
+	struct vm *vm = request->vm;
+	uint32_t verb = (uint32_t)request->kept.row.verb;
+
+	request->kept.row.state = REQUEST_QUEUED;
+	request_put(engine, request);
+	TEXT_FORMAT(request_event(engine, EVENT_REQUEST_ACCEPTED, request)->text,
+		    "%.50s: %s accepted as %s", request->kept.row.vm,
+		    name_of(verb_names, (int)verb), request->kept.row.id);
+	log_info("VM %s: request %s: %s accepted", request->kept.row.vm, request->kept.row.id,
+		 name_of(verb_names, (int)verb));
+	if (!vm)
+		return;
+	if (request_desire(verb) != 0)
+		vm->kept.desired = request_desire(verb);
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
+
+void
+request_release(struct engine *engine, const struct message *message)
+{
+	struct request *request = request_find_token(engine, message->detail);
+	struct request *cancelled = request_find_removal(engine, message->detail);
+
+	if (request)
+		request_accept(engine, request);
+	else if (cancelled)
+		request_cancel(engine, cancelled);
+}
+
+/* The verb of the last one accepted for the VM that is still known. */
+static uint32_t
+request_last_verb(const struct engine *engine, const struct vm *vm)
+{
+	const struct request *request;
+	uint32_t verb = VERB_NONE;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->vm == vm && request->kept.row.state != REQUEST_HELD &&
+		    request->kept.row.verb != VERB_MEMORY)
+			verb = (uint32_t)request->kept.row.verb;
+	return verb;
+}
+
+/* Its VM's row shows again what it showed before; one that an engine before us showed left no word
+ * of that. */
+static void
+request_unshow(struct engine *engine, const struct request *request)
+{
+	struct vm *vm = request->vm;
+
+	if (!vm || (!request->shown && request->accepted_ms != 0))
+		return;
+	if (request->kept.row.verb == VERB_MEMORY)
+		vm->kept.memory_target_mib = request->previous;
+	else if (request->shown)
+		vm->kept.last_verb = request->previous;
+	else
+		vm->kept.last_verb = request_last_verb(engine, vm);
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
+
+void
+request_drop(struct engine *engine, const struct message *message)
+{
+	struct request *request = request_find_token(engine, message->detail);
+	struct request *cancelled = request_find_removal(engine, message->detail);
+
+	if (request) {
+		request_unshow(engine, request);
+		request_remove(engine, request);
+	} else if (cancelled) {
+		request_requeue(engine, cancelled);
+	}
+}
+
+/* Held by an agentx process, or an engine, that is no more: the manager may have been told yes. */
+void
+request_release_held(struct engine *engine, bool all)
+{
+	struct request *request, *next;
+
+	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
+		next = TAILQ_NEXT(request, next);
+		if (request->kept.row.state == REQUEST_HELD && (all || request->accepted_ms == 0))
+			request_accept(engine, request);
+		else if (request->removal != 0 && all)
+			request_cancel(engine, request);
+	}
+}
+
+/* From here on the manager sees its request, and the VM's row shows it as the last one. */
+static void
+request_show(struct engine *engine, struct request *request)
+{
+	struct vm *vm = request->vm;
+
+	rows_put_request(engine, request);
+	if (!vm)
+		return;
+	request->shown = true;
+	if (request->kept.row.verb == VERB_MEMORY) {
+		request->previous = vm->kept.memory_target_mib;
+		vm->kept.memory_target_mib = request->kept.row.number;
+	} else {
+		request->previous = vm->kept.last_verb;
+		vm->kept.last_verb = (uint32_t)request->kept.row.verb;
+	}
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
+
+/* It is on disk, or it is not: then nothing will be done. */
+void
+request_hold_stored(struct engine *engine, struct request *request, bool durable)
+{
+	if (durable)
+		request_show(engine, request);
+	request_answer(engine, request->kept.token, request,
+		       durable ? NULL : "the store cannot be written");
+	if (!durable)
+		request_remove(engine, request);
+}
+
+/* The same of what cancels it. */
+void
+request_removal_stored(struct engine *engine, struct request *request, bool durable)
+{
+	request_answer(engine, request->removal, NULL,
+		       durable ? NULL : "the store cannot be written");
+	if (!durable)
+		request_requeue(engine, request);
+}
