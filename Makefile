@@ -40,12 +40,13 @@ LAUXEND = agentx/lauxend.c $(BASE) $(MIB) $(wildcard agentx/parent/*.c agentx/co
 	agentx/engine/*.c agentx/hypervisor/*.c agentx/probe/*.c agentx/store/*.c agentx/snmp/*.c)
 SIMXEN = $(wildcard tools/simxen/*.c) $(BASE)
 LIBVMCTL = $(wildcard tools/vmctl/lib/*.c) $(MIB) $(BASE_PLAIN)
+VMCTL = $(filter-out tools/vmctl/example.c,$(wildcard tools/vmctl/*.c))
 
 OBJECTS = $(patsubst %.c,$(BUILD)/%.o,$(1))
 # A program each: unit tests, and helpers of the system tests and measurements.
 TESTS = $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/system/*.c tests/bench/*.c))
 
-all: $(BUILD)/lauxend $(BUILD)/simxen $(BUILD)/vmctl-example
+all: $(BUILD)/lauxend $(BUILD)/simxen $(BUILD)/vmctl $(BUILD)/vmctl-example
 
 $(BUILD)/lauxend: $(call OBJECTS,$(LAUXEND))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lpthread
@@ -60,7 +61,10 @@ $(BUILD)/libvmctl.a: $(call OBJECTS,$(LIBVMCTL))
 	objcopy -w $(LIBVMCTL_GLOBAL) $(BUILD)/libvmctl.o
 	rm -f $@ && ar rcs $@ $(BUILD)/libvmctl.o
 
-VMCTL_LIBS = -lnetsnmp $(PKG_LIBS)
+VMCTL_LIBS = -lnetsnmp $(PKG_LIBS) -lncursesw -ltinfo
+$(BUILD)/vmctl: $(call OBJECTS,$(VMCTL) $(LIBVMCTL))
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMCTL_LIBS)
+
 $(BUILD)/vmctl-example: $(BUILD)/tools/vmctl/example.o $(BUILD)/libvmctl.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMCTL_LIBS)
 

@@ -43,8 +43,8 @@ main(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		if (!vmctl_host_add(vmctl, argv[i], argv[i], NULL, error))
 			print_error(NULL, error);
-	for (size_t i = 0; i < vmctl_hosts_count(vmctl); i++)
-		vmctl_fetch(vmctl_host_at(vmctl, i), &want, 1, print_vms, NULL);
+	for (struct vmctl_host *host = vmctl_host_at(vmctl, 0); host; host = vmctl_host_next(host))
+		vmctl_fetch(host, &want, 1, print_vms, NULL);
 	all = vmctl_run(vmctl, vmctl_mono_ms() + 60000);
 	vmctl_cache_write(vmctl, 0);
 	vmctl_free(vmctl);

@@ -95,6 +95,8 @@ VMCTL_API void vmctl_host_remove(struct vmctl_host *host);
 /* In the order in which they were added. */
 VMCTL_API size_t vmctl_hosts_count(const struct vmctl *vmctl);
 VMCTL_API struct vmctl_host *vmctl_host_at(const struct vmctl *vmctl, size_t position);
+/* The one after it; NULL: it is the last. vmctl_host_at() of a large fleet is slow. */
+VMCTL_API struct vmctl_host *vmctl_host_next(const struct vmctl_host *host);
 VMCTL_API struct vmctl_host *vmctl_host_find(const struct vmctl *vmctl, const char *name);
 
 VMCTL_API const char *vmctl_host_name(const struct vmctl_host *host);

@@ -173,8 +173,12 @@ block_write(FILE *file, enum mib_kind kind, const struct rows *rows)
 			      .size = rows->size,
 			      .wall_ms = rows->wall_ms};
 
-	return fwrite(&block, sizeof(block), 1, file) == 1 &&
-	       (rows->size == 0 || fwrite(rows->data, rows->size, 1, file) == 1);
+	if (fwrite(&block, sizeof(block), 1, file) != 1)
+		return false;
+	for (const struct chunk *chunk = rows->first; chunk; chunk = chunk->next)
+		if (fwrite(chunk->data, chunk->used, 1, file) != 1)
+			return false;
+	return true;
 }
 
 #define KEEP_MS 600000 /* rows with more fields than the new ones stay for so long */
@@ -200,7 +204,7 @@ rows_shift(struct rows *rows, enum mib_kind kind)
 	if (rows->shift_ms == 0)
 		return;
 	for (size_t i = 0; i < rows->count; i++) {
-		mib_unpack(kind, rows->data + rows->at[i], rows->shift_ms, row);
+		mib_unpack(kind, rows->at[i], rows->shift_ms, row);
 		rows_add(&shifted, kind, row);
 	}
 	rows_clear(rows);

@@ -89,8 +89,10 @@ struct session *session_new(struct vmctl_host *host, const struct profile *profi
 			    const char *address);
 /* Whoever waits for an answer is not called any more. Safe within an answer. */
 void session_free(struct session *session);
-/* Sends pdu, which is the session's then; answered is called once, never from within. */
-void session_send(struct session *session, struct snmp_pdu *pdu, answered_fn *answered, void *arg);
+/* Makes the PDU of arg; the same each time, as it is made anew for each try. */
+typedef struct snmp_pdu *make_fn(const void *arg);
+/* Sends what make makes; answered is called once, never from within. */
+void session_send(struct session *session, make_fn *make, answered_fn *answered, void *arg);
 /* Drops the answers that arg waits for. */
 void session_forget(struct session *session, const void *arg);
 void session_init(void);
@@ -105,9 +107,17 @@ struct rows {
 	int64_t wall_ms;
 	int64_t shift_ms; /* of moments in rows of another boot */
 	bool stale, changed;
-	uint8_t *data;
-	uint32_t *at; /* of each row in data */
-	size_t count, room, size, size_room;
+	struct chunk *first, *last; /* of packed rows */
+	uint8_t **at;		    /* each row */
+	size_t count, room, size;   /* size: octets of all rows */
+};
+
+/* Rows come bit by bit for many hosts at the same time: what grew by moving would leave holes. */
+#define CHUNK_SIZE 4000
+struct chunk {
+	struct chunk *next;
+	size_t used;
+	uint8_t data[CHUNK_SIZE];
 };
 
 void rows_clear(struct rows *rows);
@@ -130,7 +140,7 @@ bool walk_take(struct walk *walk, const struct snmp_pdu *pdu, const char **error
 bool walk_over(const struct walk *walk);
 /* A walk that sends nothing: for tests. */
 struct walk *walk_new(const struct vmctl_want *want, struct rows *rows);
-struct snmp_pdu *walk_pdu(const struct walk *walk);
+struct snmp_pdu *walk_pdu(const void *walk);
 
 /* ---- hosts ---- */
 

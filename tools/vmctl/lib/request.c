@@ -230,12 +230,32 @@ polled(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error)
 		}
 }
 
+/* State and error of each that is looked at. */
+static netsnmp_pdu *
+poll_pdu(const void *arg)
+{
+	const struct jobs *jobs = arg;
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_GET);
+	struct job *job;
+
+	TAILQ_FOREACH (job, jobs, next) {
+		struct mib_oid state, error;
+
+		if (!job->polled)
+			continue;
+		request_oid(job->request.id, mib_request_BIT_state, &state);
+		request_oid(job->request.id, mib_request_BIT_error, &error);
+		snmp_add_null_var(pdu, state.arcs, state.count);
+		snmp_add_null_var(pdu, error.arcs, error.count);
+	}
+	return pdu;
+}
+
 /* Those that were looked at go to the end, so that all have their turn. */
 static void
 poll_now(int fd, short what, void *arg)
 {
 	struct vmctl_host *host = arg;
-	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_GET);
 	struct job *job, *following, *last = TAILQ_LAST(&host->jobs, jobs);
 	size_t count = 0;
 	bool end = false;
@@ -251,22 +271,10 @@ poll_now(int fd, short what, void *arg)
 		job->polled = true;
 		count++;
 	}
-	TAILQ_FOREACH (job, &host->jobs, next) {
-		struct mib_oid state, error;
-
-		if (!job->polled)
-			continue;
-		request_oid(job->request.id, mib_request_BIT_state, &state);
-		request_oid(job->request.id, mib_request_BIT_error, &error);
-		snmp_add_null_var(pdu, state.arcs, state.count);
-		snmp_add_null_var(pdu, error.arcs, error.count);
-	}
-	if (count == 0 || !host->read) {
-		snmp_free_pdu(pdu);
+	if (count == 0 || !host->read)
 		return;
-	}
 	host->polling = true;
-	session_send(host->read, pdu, polled, &host->jobs);
+	session_send(host->read, poll_pdu, polled, &host->jobs);
 }
 
 /* The read session is there where a fetch was; else it is made. */
@@ -369,8 +377,9 @@ pdu_add_number(netsnmp_pdu *pdu, const char *id, size_t bit, u_char type, uint32
 }
 
 static netsnmp_pdu *
-job_pdu(const struct job *job)
+job_pdu(const void *arg)
 {
+	const struct job *job = arg;
 	const struct vmctl_request *request = &job->request;
 	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_SET);
 	struct mib_oid name;
@@ -415,7 +424,7 @@ jobs_begin(struct vmctl_host *host, const char *error)
 			continue;
 		}
 		job->state = JOB_SET;
-		session_send(session, job_pdu(job), job_answered, job);
+		session_send(session, job_pdu, job_answered, job);
 	}
 }
 

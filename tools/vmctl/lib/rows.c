@@ -8,24 +8,46 @@
 void
 rows_clear(struct rows *rows)
 {
-	free(rows->data);
+	struct chunk *chunk;
+
+	while ((chunk = rows->first)) {
+		rows->first = chunk->next;
+		free(chunk);
+	}
 	free(rows->at);
 	*rows = (struct rows){0};
+}
+
+_Static_assert(MIB_PACKED_MAX <= CHUNK_SIZE, "a row fits a chunk");
+
+static uint8_t *
+rows_room(struct rows *rows, size_t size)
+{
+	struct chunk *chunk = rows->last;
+
+	if (!chunk || chunk->used + size > CHUNK_SIZE) {
+		chunk = mem_resize(NULL, 1, sizeof(*chunk));
+		chunk->next = NULL;
+		chunk->used = 0;
+		if (rows->last)
+			rows->last->next = chunk;
+		else
+			rows->first = chunk;
+		rows->last = chunk;
+	}
+	chunk->used += size;
+	return chunk->data + chunk->used - size;
 }
 
 void
 rows_add_packed(struct rows *rows, const uint8_t *packed, size_t size)
 {
-	if (rows->size + size > rows->size_room) {
-		rows->size_room = rows->size_room * 3 / 2 + 2 * size;
-		rows->data = mem_resize(rows->data, rows->size_room, 1);
-	}
 	if (rows->count == rows->room) {
-		rows->room = rows->room * 3 / 2 + 8;
+		rows->room = rows->room * 2 + 16;
 		rows->at = mem_resize(rows->at, rows->room, sizeof(*rows->at));
 	}
-	memcpy(rows->data + rows->size, packed, size);
-	rows->at[rows->count++] = (uint32_t)rows->size;
+	rows->at[rows->count] = rows_room(rows, size);
+	memcpy(rows->at[rows->count++], packed, size);
 	rows->size += size;
 }
 
@@ -37,13 +59,41 @@ rows_add(struct rows *rows, enum mib_kind kind, const void *row)
 	rows_add_packed(rows, packed, mib_pack(kind, row, rows->fields, packed));
 }
 
+/* Moves the last chunk, which *to points at and whose first row is number from, to where it needs
+ * no more room than its rows. */
+static void
+rows_move(struct rows *rows, size_t from, struct chunk **to)
+{
+	struct chunk *last = *to, *cut;
+	size_t size = offsetof(struct chunk, data) + last->used;
+
+	cut = mem_alloc(size);
+	memcpy(cut, last, size);
+	for (size_t i = from; i < rows->count; i++)
+		rows->at[i] = cut->data + (rows->at[i] - last->data);
+	*to = rows->last = cut;
+	free(last);
+}
+
 void
 rows_settle(struct rows *rows)
 {
-	rows->data = mem_resize(rows->data, rows->size, 1);
+	struct chunk *last = rows->last;
+
 	rows->at = mem_resize(rows->at, rows->count, sizeof(*rows->at));
-	rows->size_room = rows->size;
 	rows->room = rows->count;
+	/* The last chunk, cut: its rows may move. */
+	if (last) {
+		struct chunk **to = &rows->first;
+		size_t from = rows->count;
+
+		while (from > 0 && rows->at[from - 1] >= last->data &&
+		       rows->at[from - 1] < last->data + CHUNK_SIZE)
+			from--;
+		while (*to != last)
+			to = &(*to)->next;
+		rows_move(rows, from, to);
+	}
 }
 
 size_t
@@ -59,7 +109,7 @@ vmctl_row(const struct vmctl_host *host, enum mib_kind kind, size_t position, vo
 
 	if (position >= rows->count)
 		return false;
-	mib_unpack(kind, rows->data + rows->at[position], rows->shift_ms, row);
+	mib_unpack(kind, rows->at[position], rows->shift_ms, row);
 	return true;
 }
 

@@ -40,7 +40,10 @@ enum session_state {
 struct ask {
 	TAILQ_ENTRY(ask) next;
 	struct session *session;
-	netsnmp_pdu *pdu; /* until it is sent */
+	make_fn *make;
+	int tries;    /* that are left */
+	long id;      /* the same for all tries, so that a late answer to the first counts */
+	bool in_time; /* its engine's clock was learned once for it */
 	int64_t expires_ms;
 	enum answer answer; /* of one that could not be sent */
 	answered_fn *answered;
@@ -193,7 +196,6 @@ static void
 ask_end(struct ask *ask, struct asks *list, enum answer answer, netsnmp_pdu *pdu, const char *error)
 {
 	TAILQ_REMOVE(list, ask, next);
-	snmp_free_pdu(ask->pdu);
 	if (ask->answered)
 		ask->answered(ask->arg, answer, pdu, error);
 	free(ask);
@@ -207,6 +209,8 @@ asks_fail(struct asks *list, enum answer answer, const char *error)
 	while ((ask = TAILQ_FIRST(list)))
 		ask_end(ask, list, answer, NULL, error);
 }
+
+static void ask_send(struct session *session, struct ask *ask);
 
 static void
 session_arm(struct session *session, int64_t at_ms)
@@ -242,10 +246,11 @@ probe_user(void)
 }
 
 static netsnmp_pdu *
-probe_pdu(void)
+probe_pdu(const void *arg)
 {
 	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_GET);
 
+	(void)arg;
 	probe_user();
 	pdu->version = SNMP_VERSION_3;
 	pdu->securityName = mem_string("");
@@ -278,8 +283,6 @@ engine_take(struct session *session, const netsnmp_pdu *report)
 	return usm_create_user_from_session(link) == SNMPERR_SUCCESS;
 }
 
-static void ask_send(struct session *session, struct ask *ask);
-
 static void
 session_ready(struct session *session)
 {
@@ -288,7 +291,10 @@ session_ready(struct session *session)
 	session->state = SESSION_OPEN;
 	while ((ask = TAILQ_FIRST(&session->waiting))) {
 		TAILQ_REMOVE(&session->waiting, ask, next);
-		ask_send(session, ask);
+		if (ask->answered)
+			ask_send(session, ask);
+		else
+			free(ask);
 	}
 }
 
@@ -315,8 +321,11 @@ session_probe(struct session *session)
 	struct ask *ask = mem_alloc(sizeof(*ask));
 
 	session->state = SESSION_DISCOVERING;
-	*ask = (struct ask){
-	    .session = session, .pdu = probe_pdu(), .answered = session_probed, .arg = session};
+	*ask = (struct ask){.session = session,
+			    .make = probe_pdu,
+			    .tries = session->retries + 1,
+			    .answered = session_probed,
+			    .arg = session};
 	ask_send(session, ask);
 }
 
@@ -337,6 +346,13 @@ static const struct {
 };
 
 static void
+ask_again(struct ask *ask)
+{
+	TAILQ_REMOVE(&ask->session->sent, ask, next);
+	ask_send(ask->session, ask);
+}
+
+static void
 ask_reported(struct ask *ask, netsnmp_pdu *report)
 {
 	struct session *session = ask->session;
@@ -351,6 +367,12 @@ ask_reported(struct ask *ask, netsnmp_pdu *report)
 	for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++)
 		if (reports[i].type == type)
 			text = reports[i].text;
+	if (type == SNMPERR_NOT_IN_TIME_WINDOW && !ask->in_time && ask->answered) {
+		ask->in_time = true; /* the report had the time, and net-snmp has taken it */
+		ask->tries++;
+		ask_again(ask);
+		return;
+	}
 	if (type == SNMPERR_UNKNOWN_ENG_ID)
 		session->state = SESSION_CLOSED;
 	TEXT_FORMAT(error, "it refuses user %s (profile %s): %s", session->profile->user,
@@ -365,6 +387,10 @@ ask_silent(struct ask *ask)
 	char error[VMCTL_ERROR_SIZE];
 	int tries = session->retries + 1;
 
+	if (ask->tries > 0 && ask->answered && !session->dead) {
+		ask_again(ask);
+		return;
+	}
 	TEXT_FORMAT(error, "no answer to %d %s of %d ms%s", tries, tries == 1 ? "try" : "tries",
 		    session->timeout_ms,
 		    session->refused ? " (no SNMP agent listens there)"
@@ -383,9 +409,14 @@ ask_failed(struct ask *ask, int error)
 	TAILQ_REMOVE(&session->sent, ask, next);
 	TAILQ_INSERT_TAIL(&session->failed, ask, next);
 	ask->answer = error == SNMPERR_BAD_SENDTO || error == 0 ? ANSWER_FAILED : ANSWER_REFUSED;
-	TEXT_FORMAT(session->error, "nothing can be sent to it: %s",
-		    error == SNMPERR_BAD_SENDTO || error == 0 ? strerror(errno)
-							      : snmp_api_errstring(error));
+	if (ask->answer == ANSWER_FAILED && errno == ECONNREFUSED) {
+		ask->answer = ANSWER_SILENT;
+		TEXT_SET(session->error, "no SNMP agent listens there");
+	} else {
+		TEXT_FORMAT(session->error, "nothing can be sent to it: %s",
+			    ask->answer == ANSWER_FAILED ? strerror(errno)
+							 : snmp_api_errstring(error));
+	}
 	session_arm(session, 0);
 }
 
@@ -405,8 +436,6 @@ session_answered(int operation, netsnmp_session *link, int reqid, netsnmp_pdu *p
 		}
 	} else if (operation == NETSNMP_CALLBACK_OP_TIMED_OUT) {
 		ask_silent(ask);
-	} else if (operation == NETSNMP_CALLBACK_OP_RESEND) {
-		ask->expires_ms = clock_mono_ms() + session->timeout_ms;
 	} else if (operation == NETSNMP_CALLBACK_OP_SEC_ERROR && !session->sending) {
 		ask_reported(ask, pdu);
 	} else if (!session->sending) {
@@ -415,26 +444,41 @@ session_answered(int operation, netsnmp_session *link, int reqid, netsnmp_pdu *p
 	return 1;
 }
 
+/*
+ * net-snmp would keep the PDU for its own tries: 1 KiB for each variable, of each host that has not
+ * answered yet. So it has one try only, its variables go as soon as they are sent, and another try
+ * is another PDU.
+ */
 static void
 ask_send(struct session *session, struct ask *ask)
 {
-	netsnmp_pdu *pdu = ask->pdu;
+	netsnmp_pdu *pdu = ask->make(ask->arg);
+	int sent;
 
-	ask->pdu = NULL;
+	if (ask->id)
+		pdu->reqid = ask->id;
+	ask->id = pdu->reqid;
+	ask->tries--;
 	ask->expires_ms = clock_mono_ms() + session->timeout_ms;
 	TAILQ_INSERT_TAIL(&session->sent, ask, next);
 	session->sending = true;
 	errno = 0;
-	if (snmp_sess_async_send(session->link, pdu, session_answered, ask) == 0) {
-		ask->pdu = pdu;
-		ask_failed(ask, snmp_sess_session(session->link)->s_snmp_errno);
-	}
+	sent = snmp_sess_async_send(session->link, pdu, session_answered, ask);
+	if (sent == 0 && errno == ECONNREFUSED) /* ICMP's word on what was sent before */
+		sent = snmp_sess_async_send(session->link, pdu, session_answered, ask);
 	session->sending = false;
+	if (sent == 0) {
+		snmp_free_pdu(pdu);
+		ask_failed(ask, snmp_sess_session(session->link)->s_snmp_errno);
+		return;
+	}
+	snmp_free_varbind(pdu->variables);
+	pdu->variables = NULL;
 	if (!session->armed)
 		session_arm(session, ask->expires_ms + 1);
 }
 
-/* net-snmp looks itself which requests are late, sends them again, or gives them up. */
+/* net-snmp looks itself which requests are late. */
 static void
 session_turn(int fd, short what, void *arg)
 {
@@ -500,29 +544,51 @@ template_v3(const struct session *session, netsnmp_session *template)
 	template->flags |= SNMP_FLAGS_DONT_PROBE;
 }
 
+/* As the socket is connected, net-snmp need not know of whom a packet is, or from where: plain
+ * send() and recv() save it three system calls of four. */
+static int
+transport_send(netsnmp_transport *transport, const void *data, int size, void **opaque,
+	       int *opaque_size)
+{
+	(void)opaque, (void)opaque_size;
+	return (int)send(transport->sock, data, (size_t)size, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static int
+transport_recv(netsnmp_transport *transport, void *data, int size, void **opaque, int *opaque_size)
+{
+	*opaque = NULL;
+	*opaque_size = 0;
+	return (int)recv(transport->sock, data, (size_t)size, MSG_DONTWAIT);
+}
+
 /* The socket takes answers of this address alone, and learns of ICMP errors. */
-static void
-session_connect(struct session *session, int fd)
+static bool
+session_connect(struct session *session, netsnmp_transport *transport)
 {
 	struct sockaddr_storage to;
 	int size = sizeof(to);
 
 	if (evutil_parse_sockaddr_port(strchr(session->address, ':') + 1, (struct sockaddr *)&to,
-				       &size) == 0)
-		connect(fd, (struct sockaddr *)&to, (socklen_t)size);
+				       &size) != 0 ||
+	    connect(transport->sock, (struct sockaddr *)&to, (socklen_t)size) != 0)
+		return false;
+	transport->f_send = transport_send;
+	transport->f_recv = transport_recv;
+	return true;
 }
 
-/* Within the bounds of a socket's number that epoll and not select() watches. */
 static bool
 session_open(struct session *session)
 {
 	netsnmp_session template;
+	netsnmp_transport *transport;
 	int fd;
 
 	snmp_sess_init(&template);
 	template.peername = session->address;
 	template.timeout = session->timeout_ms * 1000L;
-	template.retries = session->retries;
+	template.retries = 0;
 	template.version = SNMP_VERSION_2c;
 	if (session->profile->version == PROFILE_V2C) {
 		template.community = (u_char *)session->profile->community;
@@ -543,8 +609,16 @@ session_open(struct session *session)
 	}
 	/* Else it would look for the engine's id by itself, and wait for it. */
 	snmp_sess_session(session->link)->flags |= SNMP_FLAGS_DONT_PROBE;
-	fd = snmp_sess_transport(session->link)->sock;
-	session_connect(session, fd);
+	/* Less than none: nor would it send what a Report of another time is of once more. */
+	snmp_sess_session(session->link)->retries = -1;
+	transport = snmp_sess_transport(session->link);
+	fd = transport->sock;
+	if (!session_connect(session, transport)) {
+		TEXT_FORMAT(session->error, "no way to %s: %s", session->address, strerror(errno));
+		snmp_sess_close(session->link);
+		session->link = NULL;
+		return false;
+	}
 	netsnmp_large_fd_set_init(&session->readable_set, fd + 1);
 	session->readable =
 	    event_new(session->vmctl->base, fd, EV_READ | EV_PERSIST, session_readable, session);
@@ -625,11 +699,15 @@ sessions_bury(struct vmctl *vmctl)
 }
 
 void
-session_send(struct session *session, netsnmp_pdu *pdu, answered_fn *answered, void *arg)
+session_send(struct session *session, make_fn *make, answered_fn *answered, void *arg)
 {
 	struct ask *ask = mem_alloc(sizeof(*ask));
 
-	*ask = (struct ask){.session = session, .pdu = pdu, .answered = answered, .arg = arg};
+	*ask = (struct ask){.session = session,
+			    .make = make,
+			    .tries = session->retries + 1,
+			    .answered = answered,
+			    .arg = arg};
 	if (!session->link && !session_open(session)) {
 		ask->answer = ANSWER_FAILED;
 		TAILQ_INSERT_TAIL(&session->failed, ask, next);

@@ -281,7 +281,6 @@ vmctl_hosts_count(const struct vmctl *vmctl)
 	return vmctl->hosts_count;
 }
 
-/* Who goes through all of them asks for the next one each time. */
 struct vmctl_host *
 vmctl_host_at(const struct vmctl *vmctl, size_t position)
 {
@@ -291,6 +290,12 @@ vmctl_host_at(const struct vmctl *vmctl, size_t position)
 		if (position-- == 0)
 			return host;
 	return NULL;
+}
+
+struct vmctl_host *
+vmctl_host_next(const struct vmctl_host *host)
+{
+	return TAILQ_NEXT(host, next);
 }
 
 const char *

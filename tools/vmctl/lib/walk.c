@@ -174,8 +174,9 @@ walk_pdu_scalars(const struct walk *walk)
 }
 
 netsnmp_pdu *
-walk_pdu(const struct walk *walk)
+walk_pdu(const void *arg)
 {
+	const struct walk *walk = arg;
 	netsnmp_pdu *pdu;
 	oid name[MAX_OID_LEN];
 
@@ -426,7 +427,7 @@ static void walk_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const
 static void
 walk_ask(struct walk *walk)
 {
-	session_send(walk->session, walk_pdu(walk), walk_answered, walk);
+	session_send(walk->session, walk_pdu, walk_answered, walk);
 }
 
 static void
