@@ -39,11 +39,16 @@ COLUMNS(objects_rfc7666_columns, MIB_OBJECTS_RFC7666_COLUMNS)
 COLUMNS(pool_columns, MIB_POOL_COLUMNS)
 COLUMNS(vm_columns, MIB_VM_COLUMNS)
 COLUMNS(vm_control_columns, MIB_VM_CONTROL_COLUMNS)
+COLUMNS(vm_policy_columns, MIB_VM_POLICY_COLUMNS)
 COLUMNS(vm_rfc7666_columns, MIB_VM_RFC7666_COLUMNS)
 COLUMNS(net_columns, MIB_NET_COLUMNS)
 COLUMNS(disk_columns, MIB_DISK_COLUMNS)
 COLUMNS(request_columns, MIB_REQUEST_COLUMNS)
 COLUMNS(event_columns, MIB_EVENT_COLUMNS)
+COLUMNS(service_columns, MIB_SERVICE_COLUMNS)
+COLUMNS(dependency_columns, MIB_DEPENDENCY_COLUMNS)
+COLUMNS(required_columns, MIB_REQUIRED_COLUMNS)
+COLUMNS(plan_columns, MIB_PLAN_COLUMNS)
 
 #define ARCS(...)                                                                                  \
 	sizeof((unsigned long[]){__VA_ARGS__}) / sizeof(unsigned long),                            \
@@ -68,8 +73,13 @@ const struct mib_table mib_tables[] = {
     TABLE("lxNetTable", KIND_NET, false, net_columns, MIB_ROOT, 1, 5, 1),
     TABLE("lxDiskTable", KIND_DISK, false, disk_columns, MIB_ROOT, 1, 6, 1),
     TABLE("lxEventTable", KIND_EVENT, false, event_columns, MIB_ROOT, 1, 7, 1),
+    TABLE("lxServiceTable", KIND_SERVICE, false, service_columns, MIB_ROOT, 1, 8, 1),
+    TABLE("lxDependencyTable", KIND_DEPENDENCY, false, dependency_columns, MIB_ROOT, 1, 9, 1),
+    TABLE("lxRequiredByTable", KIND_REQUIRED, false, required_columns, MIB_ROOT, 1, 10, 1),
+    TABLE("lxPlanTable", KIND_PLAN, false, plan_columns, MIB_ROOT, 1, 11, 1),
     TABLE("lxVmControlTable", KIND_VM, false, vm_control_columns, MIB_ROOT, 2, 1, 1),
     TABLE("lxRequestTable", KIND_REQUEST, false, request_columns, MIB_ROOT, 2, 2, 1),
+    TABLE("lxVmPolicyTable", KIND_VM, false, vm_policy_columns, MIB_ROOT, 3, 1, 1),
 };
 const size_t mib_tables_count = sizeof(mib_tables) / sizeof(mib_tables[0]);
 
@@ -82,6 +92,10 @@ const struct mib_kind_info mib_kinds[KIND_COUNT] = {
     [KIND_DISK] = {"disk", sizeof(struct mib_disk), INDEX_NUMBERS},
     [KIND_REQUEST] = {"request", sizeof(struct mib_request), INDEX_TEXT},
     [KIND_EVENT] = {"event", sizeof(struct mib_event), INDEX_NUMBER},
+    [KIND_SERVICE] = {"service", sizeof(struct mib_service), INDEX_NUMBER},
+    [KIND_DEPENDENCY] = {"dependency", sizeof(struct mib_dependency), INDEX_NUMBERS},
+    [KIND_REQUIRED] = {"required-by", sizeof(struct mib_required), INDEX_NUMBERS},
+    [KIND_PLAN] = {"plan", sizeof(struct mib_plan), INDEX_NUMBER},
 };
 
 _Static_assert(sizeof(struct mib_vm) <= 1000, "two VM rows fit one message");
@@ -93,9 +107,13 @@ _Static_assert((size_t)mib_vm_BIT_absent < 64, "the absent bits of a VM row fit 
 	{                                                                                          \
 		object_name, &mib_tables[table_at], number, mib_event_BIT_##event_field            \
 	}
-enum { AT_VM = 6, AT_EVENT = 9, AT_REQUEST = 11 }; /* positions in mib_tables */
+enum { AT_VM = 6, AT_EVENT = 9, AT_SERVICE = 10, AT_REQUEST = 15 }; /* positions in mib_tables */
 
 #define VM_OBJECTS OBJECT(AT_VM, "lxVmName", 2, vm_name), OBJECT(AT_VM, "lxVmUuid", 3, vm_uuid)
+#define SERVICE_OBJECTS                                                                            \
+	OBJECT(AT_SERVICE, "lxServiceProvider", 2, provider),                                      \
+	    OBJECT(AT_SERVICE, "lxServiceName", 3, service),                                       \
+	    OBJECT(AT_SERVICE, "lxServiceState", 9, service_state)
 #define EVENT_OBJECTS                                                                              \
 	OBJECT(AT_EVENT, "lxEventTime", 2, time), OBJECT(AT_EVENT, "lxEventText", 12, text)
 
@@ -106,8 +124,16 @@ static const struct mib_notify_object state_objects[] = {
     EVENT_OBJECTS,
     {0}};
 static const struct mib_notify_object vm_objects[] = {VM_OBJECTS, EVENT_OBJECTS, {0}};
+static const struct mib_notify_object service_objects[] = {SERVICE_OBJECTS, EVENT_OBJECTS, {0}};
+static const struct mib_notify_object blocked_objects[] = {
+    VM_OBJECTS, SERVICE_OBJECTS, EVENT_OBJECTS, {0}};
 static const struct mib_notify_object request_objects[] = {
     VM_OBJECTS,
+    OBJECT(AT_REQUEST, "lxRequestVerb", 3, verb),
+    OBJECT(AT_REQUEST, "lxRequestState", 5, outcome),
+    EVENT_OBJECTS,
+    {0}};
+static const struct mib_notify_object plan_objects[] = {
     OBJECT(AT_REQUEST, "lxRequestVerb", 3, verb),
     OBJECT(AT_REQUEST, "lxRequestState", 5, outcome),
     EVENT_OBJECTS,
@@ -131,5 +157,19 @@ const struct mib_notification mib_notifications[] = {
     {EVENT_CONFIG_REFUSED, "lxConfigRefused", agent_objects},
     {EVENT_CONFIG_LOADED, "lxConfigLoaded", agent_objects},
     {EVENT_EVENTS_LOST, "lxEventsLost", agent_objects},
+    {EVENT_SERVICE_FAILED, "lxServiceFailed", service_objects},
+    {EVENT_SERVICE_RESTORED, "lxServiceRestored", service_objects},
+    {EVENT_DEPENDENCY_FAILED, "lxDependencyFailed", service_objects},
+    {EVENT_DEPENDENCY_RESTORED, "lxDependencyRestored", service_objects},
+    {EVENT_VM_BLOCKED, "lxVmBlocked", blocked_objects},
+    {EVENT_VM_UNBLOCKED, "lxVmUnblocked", blocked_objects},
+    {EVENT_VM_RESTARTED, "lxVmRestarted", blocked_objects},
+    {EVENT_NEEDS_HUMAN, "lxNeedsHuman", vm_objects},
+    {EVENT_NEEDS_HUMAN_OVER, "lxNeedsHumanOver", vm_objects},
+    {EVENT_STANDBY_TOOK_OVER, "lxStandbyTookOver", vm_objects},
+    {EVENT_STANDBY_RELEASED, "lxStandbyReleased", vm_objects},
+    {EVENT_PLAN_FINISHED, "lxPlanFinished", plan_objects},
+    {EVENT_MAINTENANCE_BEGAN, "lxMaintenanceBegan", vm_objects},
+    {EVENT_MAINTENANCE_ENDED, "lxMaintenanceEnded", vm_objects},
     {0, NULL, NULL},
 };

@@ -53,6 +53,10 @@ enum mib_kind {
 	KIND_DISK,
 	KIND_REQUEST,
 	KIND_EVENT,
+	KIND_SERVICE,
+	KIND_DEPENDENCY,
+	KIND_REQUIRED,
+	KIND_PLAN,
 	KIND_COUNT
 };
 
@@ -137,6 +141,13 @@ enum mib_kind {
 	C(mib_vm, 25, lxVmDesired, desired, ENUM, 0, RO, vm_desired_names)                         \
 	C(mib_vm, 26, lxVmOwner, owner, ENUM, 0, RO, vm_owner_names)                               \
 	C(mib_vm, 27, lxVmDiscontinuityTime, discontinuity, DATE, 0, RO, NULL)                     \
+	C(mib_vm, 28, lxVmMonitor, monitor, ENUM, 0, RO, monitor_state_names)                      \
+	C(mib_vm, 29, lxVmMaintenanceEnd, maintenance_end, DATE, 0, RO, NULL)                      \
+	C(mib_vm, 0, lxVmMaintenance, maintenance_s, UNSIGNED, 0, RW, NULL)                        \
+	C(mib_vm, 0, lxVmPolicyMemoryMin, policy_memory_min_mib, UNSIGNED, 0, RW, NULL)            \
+	C(mib_vm, 0, lxVmPolicyMemoryMax, policy_memory_max_mib, UNSIGNED, 0, RW, NULL)            \
+	C(mib_vm, 0, lxVmPolicyMemoryHigh, policy_memory_high, UNSIGNED, 0, RW, NULL)              \
+	C(mib_vm, 0, lxVmPolicyMemoryLow, policy_memory_low, UNSIGNED, 0, RW, NULL)                \
 	C(mib_vm, 0, lxVmRequest, request, ENUM, 0, RW, verb_names)                                \
 	C(mib_vm, 0, lxVmMemoryTarget, memory_target_mib, UNSIGNED, 0, RW, NULL)                   \
 	C(mib_vm, 0, vmOSType, os_type, TEXT, 1, RO, NULL)                                         \
@@ -155,7 +166,16 @@ enum mib_kind {
 /* lxVmControlTable: the writable side of a VM. */
 #define MIB_VM_CONTROL_COLUMNS(C)                                                                  \
 	C(mib_vm, 1, lxVmRequest, request, ENUM, 0, RW, verb_names)                                \
-	C(mib_vm, 2, lxVmMemoryTarget, memory_target_mib, UNSIGNED, 0, RW, NULL)
+	C(mib_vm, 2, lxVmMemoryTarget, memory_target_mib, UNSIGNED, 0, RW, NULL)                   \
+	C(mib_vm, 3, lxVmMaintenance, maintenance_s, UNSIGNED, 0, RW, NULL)
+
+/* lxVmPolicyTable: what supervision is to make of a VM. */
+#define MIB_VM_POLICY_COLUMNS(C)                                                                   \
+	C(mib_vm, 1, lxVmPolicyDesired, desired, ENUM, 0, RW, vm_desired_names)                    \
+	C(mib_vm, 2, lxVmPolicyMemoryMin, policy_memory_min_mib, UNSIGNED, 0, RW, NULL)            \
+	C(mib_vm, 3, lxVmPolicyMemoryMax, policy_memory_max_mib, UNSIGNED, 0, RW, NULL)            \
+	C(mib_vm, 4, lxVmPolicyMemoryHigh, policy_memory_high, UNSIGNED, 0, RW, NULL)              \
+	C(mib_vm, 5, lxVmPolicyMemoryLow, policy_memory_low, UNSIGNED, 0, RW, NULL)
 
 /* vmTable of VM-MIB (RFC 7666, section 6) over the same rows. */
 #define MIB_VM_RFC7666_COLUMNS(C)                                                                  \
@@ -250,7 +270,54 @@ enum mib_kind {
 	C(mib_event, 9, lxEventRequest, request, TEXT, REQUEST_ID_SIZE, RO, NULL)                  \
 	C(mib_event, 10, lxEventVerb, verb, ENUM, 0, RO, verb_names)                               \
 	C(mib_event, 11, lxEventOutcome, outcome, ENUM, 0, RO, mib_request_state_names)            \
-	C(mib_event, 12, lxEventText, text, TEXT, TEXT_SIZE, RO, NULL)
+	C(mib_event, 12, lxEventText, text, TEXT, TEXT_SIZE, RO, NULL)                             \
+	C(mib_event, 13, lxEventServiceIndex, service_index, UNSIGNED, 0, RO, NULL)                \
+	C(mib_event, 14, lxEventProvider, provider, TEXT, VM_NAME_SIZE, RO, NULL)                  \
+	C(mib_event, 15, lxEventService, service, TEXT, SERVICE_NAME_SIZE, RO, NULL)               \
+	C(mib_event, 16, lxEventServiceState, service_state, ENUM, 0, RO, service_state_names)
+
+/* vm 0: of no VM of this host. */
+#define MIB_SERVICE_COLUMNS(C)                                                                     \
+	C(mib_service, 1, lxServiceIndex, index, UNSIGNED, 0, NA, NULL)                            \
+	C(mib_service, 2, lxServiceProvider, provider, TEXT, VM_NAME_SIZE, RO, NULL)               \
+	C(mib_service, 3, lxServiceName, name, TEXT, SERVICE_NAME_SIZE, RO, NULL)                  \
+	C(mib_service, 4, lxServiceVmIndex, vm, UNSIGNED, 0, RO, NULL)                             \
+	C(mib_service, 5, lxServiceHost, host, TEXT, VM_NAME_SIZE, RO, NULL)                       \
+	C(mib_service, 6, lxServiceKind, kind, ENUM, 0, RO, service_kind_names)                    \
+	C(mib_service, 7, lxServiceAddress, address, TEXT, ADDRESS_SIZE, RO, NULL)                 \
+	C(mib_service, 8, lxServicePort, port, UNSIGNED, 0, RO, NULL)                              \
+	C(mib_service, 9, lxServiceState, state, ENUM, 0, RO, service_state_names)                 \
+	C(mib_service, 10, lxServiceSince, since, DATE, 0, RO, NULL)                               \
+	C(mib_service, 11, lxServiceText, text, TEXT, TEXT_SIZE, RO, NULL)                         \
+	C(mib_service, 12, lxServiceProbeAge, probed, AGE, 0, RO, NULL)                            \
+	C(mib_service, 13, lxServiceLatency, latency_us, GAUGE, 0, RO, NULL)                       \
+	C(mib_service, 14, lxServiceFailures, failures, GAUGE, 0, RO, NULL)                        \
+	C(mib_service, 15, lxServiceChanges, changes, COUNTER, 0, RO, NULL)                        \
+	C(mib_service, 16, lxServiceNeededBy, needed_by, GAUGE, 0, RO, NULL)
+
+#define MIB_DEPENDENCY_COLUMNS(C)                                                                  \
+	C(mib_dependency, 0, lxVmIndex, vm, UNSIGNED, 0, NA, NULL)                                 \
+	C(mib_dependency, 0, lxServiceIndex, service, UNSIGNED, 0, NA, NULL)                       \
+	C(mib_dependency, 1, lxDependencyVm, vm_name, TEXT, VM_NAME_SIZE, RO, NULL)                \
+	C(mib_dependency, 2, lxDependencyProvider, provider, TEXT, VM_NAME_SIZE, RO, NULL)         \
+	C(mib_dependency, 3, lxDependencyService, service_name, TEXT, SERVICE_NAME_SIZE, RO, NULL) \
+	C(mib_dependency, 4, lxDependencyState, state, ENUM, 0, RO, dependency_state_names)        \
+	C(mib_dependency, 5, lxDependencySince, since, DATE, 0, RO, NULL)
+
+/* The same the other way round. */
+#define MIB_REQUIRED_COLUMNS(C)                                                                    \
+	C(mib_required, 0, lxServiceIndex, service, UNSIGNED, 0, NA, NULL)                         \
+	C(mib_required, 0, lxVmIndex, vm, UNSIGNED, 0, NA, NULL)                                   \
+	C(mib_required, 1, lxRequiredByVm, vm_name, TEXT, VM_NAME_SIZE, RO, NULL)                  \
+	C(mib_required, 2, lxRequiredByState, state, ENUM, 0, RO, dependency_state_names)
+
+#define MIB_PLAN_COLUMNS(C)                                                                        \
+	C(mib_plan, 0, lxVmIndex, vm, UNSIGNED, 0, NA, NULL)                                       \
+	C(mib_plan, 1, lxPlanWave, wave, UNSIGNED, 0, RO, NULL)                                    \
+	C(mib_plan, 2, lxPlanGoal, goal, ENUM, 0, RO, plan_goal_names)                             \
+	C(mib_plan, 3, lxPlanWaitsFor, waits_for, TEXT, TEXT_SIZE, RO, NULL)                       \
+	C(mib_plan, 4, lxPlanSince, since, DATE, 0, RO, NULL)                                      \
+	C(mib_plan, 5, lxPlanReason, reason, TEXT, TEXT_SIZE, RO, NULL)
 
 #define MIB_FIELD_INTEGER(f, n) int32_t f;
 #define MIB_FIELD_ENUM(f, n) int32_t f;
@@ -285,6 +352,10 @@ MIB_ROW(mib_net, MIB_NET_COLUMNS)
 MIB_ROW(mib_disk, MIB_DISK_COLUMNS)
 MIB_ROW(mib_request, MIB_REQUEST_COLUMNS)
 MIB_ROW(mib_event, MIB_EVENT_COLUMNS)
+MIB_ROW(mib_service, MIB_SERVICE_COLUMNS)
+MIB_ROW(mib_dependency, MIB_DEPENDENCY_COLUMNS)
+MIB_ROW(mib_required, MIB_REQUIRED_COLUMNS)
+MIB_ROW(mib_plan, MIB_PLAN_COLUMNS)
 
 /* Says that a field of the row has (no) value now: MIB_ABSENT(mib_vm, &row, cpu_used, true). */
 #define MIB_ABSENT(s, row, field, is_absent)                                                       \
@@ -341,7 +412,8 @@ struct mib_table {
 };
 
 /* An object of a notification: a column of a table, with the value taken from the event's row.
- * The instance is the VM's index, or the event's sequence number, or the request's id. */
+ * The instance is the VM's index, the event's sequence number, the request's id or the
+ * service's index. */
 struct mib_notify_object {
 	const char *name;
 	const struct mib_table *table;

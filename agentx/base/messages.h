@@ -22,6 +22,7 @@
 #define TEXT_SIZE 128	     /* a reason, an error, an event's text */
 #define REQUEST_ID_SIZE 33   /* SnmpAdminString (SIZE (1..32)) and a NUL */
 #define SERVICE_NAME_SIZE 32 /* octets with the NUL; no ':' in it */
+#define ADDRESS_SIZE 48	     /* IPv4 or IPv6 as text */
 
 enum message_type {
 	MSG_HELLO = 1, /* detail: MESSAGES_VERSION. Sent and checked by the channel itself */

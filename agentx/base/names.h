@@ -64,7 +64,8 @@ int name_value(const struct name *table, const char *name);
 	E(OWNER_LAUXEND, 3, "lauxend")                                                             \
 	E(OWNER_OTHER, 4, "other")
 
-/* lxVmRequest and lxRequestVerb. none is only read. */
+/* lxVmRequest and lxRequestVerb. none is only read. From launch on the engine itself sees to it; no
+ * helper knows them. */
 #define VERBS(E)                                                                                   \
 	E(VERB_NONE, 1, "none")                                                                    \
 	E(VERB_START, 2, "start")                                                                  \
@@ -75,7 +76,16 @@ int name_value(const struct name *table, const char *name);
 	E(VERB_DESTROY, 7, "destroy")                                                              \
 	E(VERB_SAVE, 8, "save")                                                                    \
 	E(VERB_RESTORE, 9, "restore")                                                              \
-	E(VERB_MEMORY, 10, "memory")
+	E(VERB_MEMORY, 10, "memory")                                                               \
+	E(VERB_LAUNCH, 11, "launch")                                                               \
+	E(VERB_REBUILD, 12, "rebuild")                                                             \
+	E(VERB_MAINTENANCE, 13, "maintenance")                                                     \
+	E(VERB_DESIRE, 14, "desire")                                                               \
+	E(VERB_MEMORY_MIN, 15, "memoryMin")                                                        \
+	E(VERB_MEMORY_MAX, 16, "memoryMax")                                                        \
+	E(VERB_MEMORY_HIGH, 17, "memoryHigh")                                                      \
+	E(VERB_MEMORY_LOW, 18, "memoryLow")
+#define VERB_LAST VERB_MEMORY_LOW
 
 /* lxRequestState. held: stored, not yet released by the manager's commit; never seen from outside.
  */
@@ -109,7 +119,23 @@ int name_value(const struct name *table, const char *name);
 	E(EVENT_CONFIG_REFUSED, 14, "configRefused")                                               \
 	E(EVENT_CONFIG_LOADED, 15, "configLoaded")                                                 \
 	E(EVENT_EVENTS_LOST, 16, "eventsLost")                                                     \
-	E(EVENT_REQUEST_ACCEPTED, 101, "requestAccepted")
+	E(EVENT_SERVICE_FAILED, 17, "serviceFailed")                                               \
+	E(EVENT_SERVICE_RESTORED, 18, "serviceRestored")                                           \
+	E(EVENT_DEPENDENCY_FAILED, 19, "dependencyFailed")                                         \
+	E(EVENT_DEPENDENCY_RESTORED, 20, "dependencyRestored")                                     \
+	E(EVENT_VM_BLOCKED, 21, "vmBlocked")                                                       \
+	E(EVENT_VM_UNBLOCKED, 22, "vmUnblocked")                                                   \
+	E(EVENT_VM_RESTARTED, 23, "vmRestarted")                                                   \
+	E(EVENT_NEEDS_HUMAN, 24, "needsHuman")                                                     \
+	E(EVENT_NEEDS_HUMAN_OVER, 25, "needsHumanOver")                                            \
+	E(EVENT_STANDBY_TOOK_OVER, 26, "standbyTookOver")                                          \
+	E(EVENT_STANDBY_RELEASED, 27, "standbyReleased")                                           \
+	E(EVENT_PLAN_FINISHED, 28, "planFinished")                                                 \
+	E(EVENT_MAINTENANCE_BEGAN, 29, "maintenanceBegan")                                         \
+	E(EVENT_MAINTENANCE_ENDED, 30, "maintenanceEnded")                                         \
+	E(EVENT_REQUEST_ACCEPTED, 101, "requestAccepted")                                          \
+	E(EVENT_MEMORY_ADJUSTED, 102, "memoryAdjusted")                                            \
+	E(EVENT_LEFT_ALONE, 103, "leftAlone")
 
 #define EVENT_JOURNAL_ONLY 100 /* types from here on make no notification */
 

@@ -15,8 +15,6 @@
 
 enum config_hypervisor { CONFIG_XEN, CONFIG_SIM };
 
-#define ADDRESS_SIZE 48	     /* IPv4 or IPv6 as text */
-
 /* How often a service is probed and when it counts as up or down. */
 struct config_watch {
 	uint32_t interval_ms, timeout_ms;

@@ -159,6 +159,10 @@ engine_event(struct engine *engine, enum event_type type, const struct vm *vm)
 	MIB_ABSENT(mib_event, event, request, true);
 	MIB_ABSENT(mib_event, event, verb, true);
 	MIB_ABSENT(mib_event, event, outcome, true);
+	MIB_ABSENT(mib_event, event, service_index, true);
+	MIB_ABSENT(mib_event, event, provider, true);
+	MIB_ABSENT(mib_event, event, service, true);
+	MIB_ABSENT(mib_event, event, service_state, true);
 	MIB_ABSENT(mib_event, event, vm_index, !vm);
 	MIB_ABSENT(mib_event, event, vm_name, !vm);
 	MIB_ABSENT(mib_event, event, vm_uuid, !vm);

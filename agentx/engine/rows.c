@@ -127,6 +127,7 @@ fill_kept(const struct engine *engine, const struct vm *vm, struct mib_vm *row)
 	row->restarts = kept->restarts;
 	row->crashes = kept->crashes;
 	row->desired = (int32_t)kept->desired;
+	row->monitor = MONITOR_NONE;
 	row->owner = (int32_t)vm_owner(engine, vm);
 	row->discontinuity = kept->discontinuity_wall_ms;
 	row->request = (int32_t)kept->last_verb;

@@ -5,14 +5,29 @@
 
 #include "base/mem.h"
 #include "base/uuid.h"
+#include "snmp/verb.h"
 
 #define REPEAT_MS 10000 /* a request that is equal to its VM's last one joins it so long */
 
 /*
  * A row that the SET is about: its variables gathered, with the numbers of those that set them. Of
- * a VM: verb and memory. Of a request: all.
+ * a VM: a verb, and numbers of verbs that have an object of their own (by_hand). Of a request: verb
+ * and what follows the last of those.
  */
-enum part { PART_VERB, PART_MEMORY, PART_VM, PART_NUMBER, PART_STATUS, PART_COUNT };
+enum part {
+	PART_VERB,
+	PART_MEMORY,
+	PART_MAINTENANCE,
+	PART_DESIRE,
+	PART_MEMORY_MIN,
+	PART_MEMORY_MAX,
+	PART_MEMORY_HIGH,
+	PART_MEMORY_LOW,
+	PART_VM,
+	PART_NUMBER,
+	PART_STATUS,
+	PART_COUNT
+};
 
 struct draft {
 	enum mib_kind kind;
@@ -32,79 +47,84 @@ struct check {
 	long at; /* to blame for the error */
 };
 
-/* States in which a verb makes sense; an unknown state allows all. */
-#define IN(state) (1u << (state))
-#define ALIVE                                                                                      \
-	(IN(VM_OTHER) | IN(VM_PREPARING) | IN(VM_RUNNING) | IN(VM_SUSPENDING) | IN(VM_RESUMING) |  \
-	 IN(VM_PAUSED) | IN(VM_MIGRATING) | IN(VM_SHUTTING_DOWN) | IN(VM_CRASHED))
-static const uint32_t verb_states[] = {
-    [VERB_START] = IN(VM_SHUTDOWN) | IN(VM_CRASHED) | IN(VM_SUSPENDED),
-    [VERB_SHUTDOWN] = IN(VM_RUNNING),
-    [VERB_REBOOT] = IN(VM_RUNNING),
-    [VERB_PAUSE] = IN(VM_RUNNING),
-    [VERB_UNPAUSE] = IN(VM_PAUSED),
-    [VERB_DESTROY] = ALIVE,
-    [VERB_SAVE] = IN(VM_RUNNING) | IN(VM_PAUSED),
-    [VERB_RESTORE] = IN(VM_SUSPENDED),
-    [VERB_MEMORY] = IN(VM_RUNNING) | IN(VM_PAUSED),
+/* The verbs that have an object of a VM's row, and number as their value. */
+static const uint32_t by_hand[PART_VM] = {
+    [PART_MEMORY] = VERB_MEMORY,	 [PART_MAINTENANCE] = VERB_MAINTENANCE,
+    [PART_DESIRE] = VERB_DESIRE,	 [PART_MEMORY_MIN] = VERB_MEMORY_MIN,
+    [PART_MEMORY_MAX] = VERB_MEMORY_MAX, [PART_MEMORY_HIGH] = VERB_MEMORY_HIGH,
+    [PART_MEMORY_LOW] = VERB_MEMORY_LOW,
 };
 
 /* Values alone: what no VM and no moment could make right. */
 
+struct writable {
+	enum mib_kind kind;
+	size_t bit; /* of the column */
+	enum part part;
+	u_char tag;
+	bool (*fits)(const struct writable *writable, const netsnmp_variable_list *variable);
+};
+
 static bool
-value_verb_by_hand(const netsnmp_variable_list *variable)
+value_verb_by_hand(const struct writable *writable, const netsnmp_variable_list *variable)
 {
-	return *variable->val.integer >= VERB_START && *variable->val.integer <= VERB_RESTORE;
+	long verb = *variable->val.integer;
+
+	(void)writable;
+	return (verb >= VERB_START && verb <= VERB_RESTORE) || verb == VERB_LAUNCH;
 }
 
 static bool
-value_verb(const netsnmp_variable_list *variable)
+value_verb(const struct writable *writable, const netsnmp_variable_list *variable)
 {
-	return *variable->val.integer >= VERB_START && *variable->val.integer <= VERB_MEMORY;
+	(void)writable;
+	return *variable->val.integer >= VERB_START && *variable->val.integer <= VERB_LAST;
 }
 
 static bool
-value_memory(const netsnmp_variable_list *variable)
+value_by_hand(const struct writable *writable, const netsnmp_variable_list *variable)
 {
-	return (unsigned long)*variable->val.integer >= MEMORY_FLOOR_MIB;
+	return verb_number_fits(by_hand[writable->part], (uint32_t)*variable->val.integer);
 }
 
 static bool
-value_number(const netsnmp_variable_list *variable)
+value_number(const struct writable *writable, const netsnmp_variable_list *variable)
 {
-	(void)variable;
+	(void)writable, (void)variable;
 	return true;
 }
 
 /* No createAndWait, no notInService: a request is made at once and whole. */
 static bool
-value_status(const netsnmp_variable_list *variable)
+value_status(const struct writable *writable, const netsnmp_variable_list *variable)
 {
 	long status = *variable->val.integer;
 
+	(void)writable;
 	return status == ROW_ACTIVE || status == ROW_CREATE_AND_GO || status == ROW_DESTROY;
 }
 
 /* UTF-8 without control characters: text_set() would change anything else. */
 static bool
-value_text(const netsnmp_variable_list *variable)
+value_text(const struct writable *writable, const netsnmp_variable_list *variable)
 {
 	char text[VM_NAME_SIZE] = "", clean[VM_NAME_SIZE];
 
+	(void)writable;
 	memcpy(text, variable->val.string, variable->val_len);
 	TEXT_SET(clean, text);
 	return strlen(text) == variable->val_len && strcmp(text, clean) == 0;
 }
 
-static const struct writable {
-	enum mib_kind kind;
-	size_t bit; /* of the column */
-	enum part part;
-	u_char tag;
-	bool (*fits)(const netsnmp_variable_list *variable);
-} writables[] = {
+static const struct writable writables[] = {
     {KIND_VM, mib_vm_BIT_request, PART_VERB, ASN_INTEGER, value_verb_by_hand},
-    {KIND_VM, mib_vm_BIT_memory_target_mib, PART_MEMORY, ASN_UNSIGNED, value_memory},
+    {KIND_VM, mib_vm_BIT_memory_target_mib, PART_MEMORY, ASN_UNSIGNED, value_by_hand},
+    {KIND_VM, mib_vm_BIT_maintenance_s, PART_MAINTENANCE, ASN_UNSIGNED, value_by_hand},
+    {KIND_VM, mib_vm_BIT_desired, PART_DESIRE, ASN_INTEGER, value_by_hand},
+    {KIND_VM, mib_vm_BIT_policy_memory_min_mib, PART_MEMORY_MIN, ASN_UNSIGNED, value_by_hand},
+    {KIND_VM, mib_vm_BIT_policy_memory_max_mib, PART_MEMORY_MAX, ASN_UNSIGNED, value_by_hand},
+    {KIND_VM, mib_vm_BIT_policy_memory_high, PART_MEMORY_HIGH, ASN_UNSIGNED, value_by_hand},
+    {KIND_VM, mib_vm_BIT_policy_memory_low, PART_MEMORY_LOW, ASN_UNSIGNED, value_by_hand},
     {KIND_REQUEST, mib_request_BIT_vm, PART_VM, ASN_OCTET_STR, value_text},
     {KIND_REQUEST, mib_request_BIT_verb, PART_VERB, ASN_INTEGER, value_verb},
     {KIND_REQUEST, mib_request_BIT_number, PART_NUMBER, ASN_UNSIGNED, value_number},
@@ -130,7 +150,7 @@ check_value(const struct writable *writable, const netsnmp_variable_list *variab
 	if (variable->type == ASN_OCTET_STR &&
 	    (variable->val_len == 0 || variable->val_len >= VM_NAME_SIZE))
 		return SNMP_ERR_WRONGLENGTH;
-	return writable->fits(variable) ? SNMP_ERR_NOERROR : SNMP_ERR_WRONGVALUE;
+	return writable->fits(writable, variable) ? SNMP_ERR_NOERROR : SNMP_ERR_WRONGVALUE;
 }
 
 static struct draft *
@@ -280,15 +300,6 @@ has_room(const struct check *check, uint32_t vm)
 	return requests->count + added < REQUESTS_MAX && open < REQUESTS_PER_VM;
 }
 
-/* What has ended and still has its domain (on_poweroff "preserve") can be rid of that. */
-static bool
-makes_sense(const struct mib_vm *vm, uint32_t verb)
-{
-	if (vm->state == VM_UNKNOWN || verb_states[verb] & IN(vm->state))
-		return true;
-	return verb == VERB_DESTROY && vm->state == VM_SHUTDOWN && vm->domid > 0;
-}
-
 /* A request of a verb to a VM; at_number: the variable with the number, where there is one. */
 static int
 check_verb(struct check *check, const struct draft *draft, const struct mib_vm *vm, uint32_t verb,
@@ -298,12 +309,12 @@ check_verb(struct check *check, const struct draft *draft, const struct mib_vm *
 	struct wish wish = {.hold = {.verb = verb, .vm = vm->index, .number = number}, .at = at};
 
 	check->at = at_number;
-	if (verb == VERB_MEMORY &&
-	    (number < MEMORY_FLOOR_MIB ||
-	     (!(vm->absent >> mib_vm_BIT_memory_max_mib & 1) && number > vm->memory_max_mib)))
+	if (!verb_number_fits(verb, number) ||
+	    (verb == VERB_MEMORY && !(vm->absent >> mib_vm_BIT_memory_max_mib & 1) &&
+	     number > vm->memory_max_mib))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	check->at = at;
-	if (!repeat && !makes_sense(vm, verb))
+	if (!repeat && !verb_makes_sense(vm, verb))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	if (!repeat && !has_room(check, vm->index))
 		return SNMP_ERR_RESOURCEUNAVAILABLE;
@@ -317,14 +328,17 @@ static int
 check_by_hand(struct check *check, const struct draft *draft)
 {
 	const struct mib_vm *vm = vm_at(check, draft->vm);
-	long at_verb = draft->at[PART_VERB], at_memory = draft->at[PART_MEMORY];
 	int rc = SNMP_ERR_NOERROR;
 
-	if (at_verb != 0)
-		rc = check_verb(check, draft, vm, draft->number[PART_VERB], 0, at_verb, at_verb);
-	if (rc == SNMP_ERR_NOERROR && at_memory != 0)
-		rc = check_verb(check, draft, vm, VERB_MEMORY, draft->number[PART_MEMORY],
-				at_memory, at_memory);
+	for (enum part part = PART_VERB; part < PART_VM && rc == SNMP_ERR_NOERROR; part++) {
+		long at = draft->at[part];
+
+		if (at != 0 && part == PART_VERB)
+			rc = check_verb(check, draft, vm, draft->number[part], 0, at, at);
+		else if (at != 0)
+			rc = check_verb(check, draft, vm, by_hand[part], draft->number[part], at,
+					at);
+	}
 	return rc;
 }
 
@@ -381,24 +395,61 @@ check_same(struct check *check, const struct draft *draft, const struct mib_requ
 	return SNMP_ERR_NOERROR;
 }
 
+/* All VMs of the configuration, or those of a group: there must be one. */
+static bool
+names_many(const struct check *check, const char *target)
+{
+	const struct rowset *vms = &check->rows->sets[KIND_VM];
+	static const char prefix[] = "group:";
+	bool group = strncmp(target, prefix, strlen(prefix)) == 0;
+
+	for (size_t i = 0; i < vms->count && group; i++) {
+		const struct mib_vm *vm = rowset_at(vms, i);
+
+		if (vm->configured && strcmp(vm->group, target + strlen(prefix)) == 0)
+			return true;
+	}
+	return strcmp(target, "*") == 0;
+}
+
+/* A request to several VMs; the engine knows which. */
+static int
+check_many(struct check *check, const struct draft *draft, uint32_t verb)
+{
+	struct wish wish = {.hold = {.verb = verb}, .at = draft->at[PART_VERB]};
+
+	check->at = wish.at;
+	if (!verb_needs[verb].many || (verb == VERB_REBUILD && strcmp(draft->target, "*") != 0))
+		return SNMP_ERR_INCONSISTENTVALUE;
+	if (!has_room(check, 0))
+		return SNMP_ERR_RESOURCEUNAVAILABLE;
+	memcpy(wish.hold.id, draft->id, sizeof(wish.hold.id));
+	memcpy(wish.hold.vm_text, draft->target, sizeof(wish.hold.vm_text));
+	wish_add(check->wishes, &wish);
+	return SNMP_ERR_NOERROR;
+}
+
 static int
 check_create(struct check *check, const struct draft *draft)
 {
 	const struct mib_vm *vm = vm_named(check, draft->target);
 	long at_status = draft->at[PART_STATUS], at_number = draft->at[PART_NUMBER];
 	uint32_t verb = draft->number[PART_VERB], number = draft->number[PART_NUMBER];
+	bool many = !vm && names_many(check, draft->target);
 
 	check->at = at_status;
 	if (draft->at[PART_VM] == 0 || draft->at[PART_VERB] == 0)
 		return SNMP_ERR_INCONSISTENTVALUE;
 	check->at = draft->at[PART_VM];
-	if (!vm)
+	if ((!vm && !many) || (vm && verb == VERB_REBUILD))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	if (at_number == 0)
 		at_number = draft->at[PART_VERB];
 	check->at = at_number;
-	if (verb != VERB_MEMORY && number != 0)
+	if (!verb_needs[verb].number && number != 0)
 		return SNMP_ERR_INCONSISTENTVALUE;
+	if (many)
+		return check_many(check, draft, verb);
 	return check_verb(check, draft, vm, verb, number, draft->at[PART_VERB], at_number);
 }
 
@@ -411,7 +462,7 @@ check_destroy(struct check *check, const struct draft *draft, const struct mib_r
 	check->at = wish.at;
 	if (!row)
 		return SNMP_ERR_NOERROR;
-	if (row->state == REQUEST_RUNNING)
+	if (row->state == REQUEST_RUNNING && !(row->absent >> mib_request_BIT_vm_index & 1))
 		return SNMP_ERR_INCONSISTENTVALUE;
 	memcpy(wish.hold.id, draft->id, sizeof(wish.hold.id));
 	wish_add(check->wishes, &wish);

@@ -111,6 +111,7 @@ event_row(enum mib_kind kind, const struct mib_event *event, void *room)
 {
 	struct mib_vm *vm = room;
 	struct mib_request *request = room;
+	struct mib_service *service = room;
 
 	memset(room, 0, mib_kinds[kind].row_size);
 	if (kind == KIND_EVENT)
@@ -119,6 +120,8 @@ event_row(enum mib_kind kind, const struct mib_event *event, void *room)
 		vm->index = event->vm_index;
 	if (kind == KIND_REQUEST)
 		memcpy(request->id, event->request, sizeof(request->id));
+	if (kind == KIND_SERVICE)
+		service->index = event->service_index;
 	return room;
 }
 

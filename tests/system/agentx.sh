@@ -98,8 +98,8 @@ check_is "GETNEXT past the end of a subtree goes on in snmpd" \
 	"$(snmpgetnext -v2c -c public -On "$LX_AGENT" 1.3.6.1.2.1.236.1.4.1.17.9 | cut -d. -f1-7)" .1.3.6.1.4.1
 check_is "GETNEXT past all goes on behind" \
 	"$(snmpgetnext -v2c -c public -On "$LX_AGENT" $R.9 | cut -d' ' -f1)" ".$PASS"
-# lxAgent 20, lxHost 19, lxVmTable 26 columns less one value, control 2
-check_is "a walk finds every instance" "$(lx_walk $R | wc -l)" $((20 + 19 + 9 * 26 - 1 + 9 * 2))
+# lxAgent 20, lxHost 19, lxVmTable 28 columns less one value, control 3, policy 5
+check_is "a walk finds every instance" "$(lx_walk $R | wc -l)" $((20 + 19 + 9 * 28 - 1 + 9 * 3 + 9 * 5))
 # but for column 19, which is an age
 check_is "GETBULK and GETNEXT agree" \
 	"$(snmpwalk -v2c -c public -On -Cc "$LX_AGENT" $LX_VM | grep -vF $LX_VM.19. | sha1sum)" \

@@ -39,7 +39,7 @@ check_wait 30 "it runs" running
 hinted() { named snmpget -Oqv "$LX_AGENT" LAUXEN-MIB::lxVmCpuUsed.1 | grep -qE '^[0-9]*\.[0-9][0-9] percent'; }
 check_wait 30 "CPU use is shown with two decimals and its unit" hinted
 check_is "a table by name has a column for each object" \
-	"$(named snmptable -CH -Cf '|' "$LX_AGENT" LAUXEN-MIB::lxVmTable | head -1 | tr -cd '|' | wc -c)" 25
+	"$(named snmptable -CH -Cf '|' "$LX_AGENT" LAUXEN-MIB::lxVmTable | head -1 | tr -cd '|' | wc -c)" 27
 check_is "memory(10) by lxVmRequest is refused" \
 	"$(named snmpset "$LX_AGENT" LAUXEN-MIB::lxVmRequest.1 i memory | grep -c wrongValue)" 1
 

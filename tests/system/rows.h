@@ -32,6 +32,7 @@ make_vm(uint32_t index, int state, int64_t epoch_ms, struct mib_vm *vm)
 			      .restarts = index % 5,
 			      .desired = DESIRED_RUNNING,
 			      .owner = OWNER_LAUXEND,
+			      .monitor = MONITOR_WATCHING,
 			      .discontinuity = epoch_ms,
 			      .request = VERB_NONE,
 			      .memory_target_mib = 512,

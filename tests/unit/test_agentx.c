@@ -74,7 +74,7 @@ next_respects_its_range(void **state)
 	add_range(pdu, OID(VM, 2, 1), OID(VM, 2, 3), true);
 	add_range(pdu, OID(VM, 2, 1), OID(0), false);
 	add_range(pdu, OID(VM, 2, 1), OID(0, 0), false);
-	add_range(pdu, OID(CONTROL, 2, 4), OID(MIB_ROOT, 3), false);
+	add_range(pdu, OID(CONTROL, 3, 4), OID(MIB_ROOT, 3), false);
 	add_range(pdu, OID(MIB_VM_MIB, 1), OID(MIB_VM_MIB, 2), true);
 	add_range(pdu, OID(MIB_ROOT), OID(1, 3, 6, 1, 4, 2), true);
 	read_answer(&rows, pdu);
@@ -89,7 +89,7 @@ next_respects_its_range(void **state)
 	v = v->next_variable;
 	assert_variable(v, ASN_OCTET_STR, OID(VM, 2, 2));
 	v = v->next_variable;
-	assert_variable(v, SNMP_ENDOFMIBVIEW, OID(CONTROL, 2, 4));
+	assert_variable(v, SNMP_ENDOFMIBVIEW, OID(CONTROL, 3, 4));
 	v = v->next_variable;
 	assert_variable(v, ASN_OCTET_STR, OID(MIB_VM_MIB, 1, 4, 1, 2, 1));
 	v = v->next_variable;
@@ -258,6 +258,130 @@ set_checks_each_verb_against_each_state(void **state)
 		}
 }
 
+/* What has an object of its own: its values, the verb it becomes, and who may not be asked. */
+static void
+set_makes_verbs_of_policy(void **state)
+{
+	static const struct {
+		const char *of;
+		unsigned long arcs[3];
+		u_char tag;
+		unsigned long value;
+		int rc;
+		uint32_t verb;
+	} cases[] = {
+	    {"an hour", {2, 3, 1}, ASN_UNSIGNED, 3600, 0, VERB_MAINTENANCE},
+	    {"its end", {2, 3, 1}, ASN_UNSIGNED, 0, 0, VERB_MAINTENANCE},
+	    {"no end", {2, 3, 1}, ASN_UNSIGNED, UINT32_MAX, 0, VERB_MAINTENANCE},
+	    {"no seconds", {2, 3, 1}, ASN_INTEGER, 1, SNMP_ERR_WRONGTYPE, 0},
+	    {"not ours", {2, 3, 2}, ASN_UNSIGNED, 1, SNMP_ERR_INCONSISTENTVALUE, 0},
+	    {"no VM", {2, 3, 99}, ASN_UNSIGNED, 1, SNMP_ERR_NOCREATION, 0},
+	    {"running", {3, 1, 1}, ASN_INTEGER, DESIRED_RUNNING, 0, VERB_DESIRE},
+	    {"shutdown", {3, 1, 1}, ASN_INTEGER, DESIRED_SHUTDOWN, 0, VERB_DESIRE},
+	    {"paused", {3, 1, 1}, ASN_INTEGER, DESIRED_PAUSED, SNMP_ERR_WRONGVALUE, 0},
+	    {"least", {3, 2, 1}, ASN_UNSIGNED, 64, 0, VERB_MEMORY_MIN},
+	    {"as configured", {3, 2, 1}, ASN_UNSIGNED, 0, 0, VERB_MEMORY_MIN},
+	    {"under the floor", {3, 2, 1}, ASN_UNSIGNED, 31, SNMP_ERR_WRONGVALUE, 0},
+	    {"most", {3, 3, 1}, ASN_UNSIGNED, 4096, 0, VERB_MEMORY_MAX},
+	    {"high", {3, 4, 1}, ASN_UNSIGNED, 100, 0, VERB_MEMORY_HIGH},
+	    {"over all", {3, 4, 1}, ASN_UNSIGNED, 101, SNMP_ERR_WRONGVALUE, 0},
+	    {"low", {3, 5, 1}, ASN_UNSIGNED, 0, 0, VERB_MEMORY_LOW},
+	    {"launch by hand", {2, 1, 1}, ASN_INTEGER, VERB_LAUNCH, 0, VERB_LAUNCH},
+	    {"rebuild by hand", {2, 1, 1}, ASN_INTEGER, VERB_REBUILD, SNMP_ERR_WRONGVALUE, 0},
+	};
+	struct mib_vm ours = {.index = 1, .state = VM_RUNNING, .configured = 1};
+	struct mib_vm found = {.index = 2, .state = VM_RUNNING};
+
+	(void)state;
+	rowset_put(&rows.sets[KIND_VM], &ours);
+	rowset_put(&rows.sets[KIND_VM], &found);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const unsigned long *arcs = cases[i].arcs;
+		int rc = set_one(OID(MIB_ROOT, arcs[0], 1, 1, arcs[1], arcs[2]), cases[i].tag,
+				 &cases[i].value, sizeof(cases[i].value));
+
+		if (rc != cases[i].rc)
+			fail_msg("%s: %d", cases[i].of, rc);
+		assert_int_equal(wishes.count, rc == 0);
+		if (rc == 0) {
+			assert_int_equal(wishes.list[0].hold.verb, cases[i].verb);
+			assert_int_equal(wishes.list[0].hold.vm, 1);
+		}
+		wishes_clear(&wishes);
+	}
+}
+
+/* A row that is to be made, with its three parts. */
+static int
+set_row(const char *vm, long verb, unsigned long number)
+{
+	static const unsigned long columns[] = {2, 3, 4, 11};
+	netsnmp_variable_list *variables = NULL;
+	long status = ROW_CREATE_AND_GO, at;
+	int rc;
+
+	for (size_t i = 0; i < 4; i++) {
+		const oid name[] = {MIB_ROOT, 2, 2, 1, columns[i], 'r'};
+		const void *values[] = {vm, &verb, &number, &status};
+		const size_t sizes[] = {strlen(vm), sizeof(verb), sizeof(number), sizeof(status)};
+		const u_char tags[] = {ASN_OCTET_STR, ASN_INTEGER, ASN_UNSIGNED, ASN_INTEGER};
+
+		snmp_varlist_add_variable(&variables, name, sizeof(name) / sizeof(name[0]), tags[i],
+					  values[i], sizes[i]);
+	}
+	rc = check_set(&rows, variables, clock_wall_ms(), &wishes, &at);
+	snmp_free_varbind(variables);
+	return rc;
+}
+
+static void
+set_takes_several_vms(void **state)
+{
+	static const struct {
+		const char *vm;
+		long verb;
+		unsigned long number;
+		int rc;
+	} cases[] = {
+	    {"*", VERB_LAUNCH, 0, 0},
+	    {"*", VERB_SHUTDOWN, 0, 0},
+	    {"group:front", VERB_LAUNCH, 0, 0},
+	    {"group:back", VERB_LAUNCH, 0, SNMP_ERR_INCONSISTENTVALUE},
+	    {"group:", VERB_LAUNCH, 0, SNMP_ERR_INCONSISTENTVALUE},
+	    {"*", VERB_DESTROY, 0, SNMP_ERR_INCONSISTENTVALUE},
+	    {"*", VERB_LAUNCH, 1, SNMP_ERR_INCONSISTENTVALUE},
+	    {"*", VERB_REBUILD, 0, 0},
+	    {"group:front", VERB_REBUILD, 0, SNMP_ERR_INCONSISTENTVALUE},
+	    {"www", VERB_REBUILD, 0, SNMP_ERR_INCONSISTENTVALUE},
+	    {"www", VERB_MAINTENANCE, 60, 0},
+	    {"www", VERB_DESIRE, DESIRED_PAUSED, SNMP_ERR_INCONSISTENTVALUE},
+	    {"www", VERB_LAUNCH, 0, 0},
+	    {"*", VERB_LAST + 1, 0, SNMP_ERR_WRONGVALUE},
+	};
+	struct mib_vm vm = {.index = 1, .state = VM_SHUTDOWN, .configured = 1};
+	struct mib_vm found = {.index = 2, .state = VM_RUNNING};
+
+	(void)state;
+	TEXT_SET(vm.name, "www");
+	TEXT_SET(vm.group, "front");
+	TEXT_SET(found.group, "back");
+	rowset_put(&rows.sets[KIND_VM], &vm);
+	rowset_put(&rows.sets[KIND_VM], &found);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int rc = set_row(cases[i].vm, cases[i].verb, cases[i].number);
+
+		if (rc != cases[i].rc)
+			fail_msg("%s of %s: %d", name_of(verb_names, (int)cases[i].verb),
+				 cases[i].vm, rc);
+		if (rc == 0) {
+			assert_int_equal(wishes.list[0].hold.vm,
+					 strcmp(cases[i].vm, "www") == 0 ? 1 : 0);
+			assert_string_equal(wishes.list[0].hold.vm_text, cases[i].vm);
+		}
+		wishes_clear(&wishes);
+	}
+}
+
 static void
 set_lets_a_repeat_join(void **state)
 {
@@ -350,6 +474,8 @@ main(void)
 	    TEST(journal_only_makes_no_notification),
 	    TEST(every_event_makes_its_notification),
 	    TEST(set_checks_each_verb_against_each_state),
+	    TEST(set_makes_verbs_of_policy),
+	    TEST(set_takes_several_vms),
 	    TEST(set_lets_a_repeat_join),
 	    TEST(set_asks_the_engine_about_a_row_that_is_there),
 	    TEST(set_gives_memory_where_the_most_is_unknown),

@@ -266,8 +266,9 @@ walks_column_by_column(void **state)
 	assert_next(false, OID(VM), OID(VM, 2, 3));
 	assert_next(false, OID(MIB_ROOT), OID(VM, 2, 3));
 	assert_next(false, OID(1, 3), OID(VM, 2, 3));
-	assert_next(false, OID(VM, 27, 7), OID(MIB_ROOT, 2, 1, 1, 1, 3));
-	assert_end(false, OID(MIB_ROOT, 2, 1, 1, 2, 7));
+	assert_next(false, OID(VM, 29, 7), OID(MIB_ROOT, 2, 1, 1, 1, 3));
+	assert_next(false, OID(MIB_ROOT, 2, 1, 1, 3, 7), OID(MIB_ROOT, 3, 1, 1, 1, 3));
+	assert_end(false, OID(MIB_ROOT, 3, 1, 1, 5, 7));
 	assert_end(false, OID(2, 1));
 	assert_next(true, OID(VM_TABLE, 17, 3), OID(VM_TABLE, 17, 7));
 	assert_end(true, OID(VM_TABLE, 17, 7));
@@ -390,7 +391,7 @@ walks_all_in_order(void **state)
 		at = next;
 		seen++;
 	}
-	assert_int_equal(seen, 20 + 19 + 50 * 26 + 50 * 2 + 5 * 10);
+	assert_int_equal(seen, 20 + 19 + 50 * 28 + 50 * 3 + 50 * 5 + 5 * 10);
 }
 
 int

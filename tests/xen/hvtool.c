@@ -138,7 +138,7 @@ do_act(struct hv *hv, int argc, char **argv, bool mend)
 		die("a verb and a VM, please");
 	action.verb = (uint32_t)name_value(verb_names, argv[0]);
 	TEXT_SET(action.name, argv[1]);
-	TEXT_SET(vm.name, argv[1]);
+	TEXT_SET(vm.provider.name, argv[1]);
 	action.number = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 0;
 	memcpy(action.uuid, vm.uuid, UUID_SIZE);
 	if (!mend && action.verb != VERB_START && action.verb != VERB_RESTORE) {
