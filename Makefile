@@ -61,9 +61,9 @@ $(BUILD)/libvmctl.a: $(call OBJECTS,$(LIBVMCTL))
 	objcopy -w $(LIBVMCTL_GLOBAL) $(BUILD)/libvmctl.o
 	rm -f $@ && ar rcs $@ $(BUILD)/libvmctl.o
 
-VMCTL_LIBS = -lnetsnmp $(PKG_LIBS) -lncursesw -ltinfo
+VMCTL_LIBS = -lnetsnmp $(PKG_LIBS)
 $(BUILD)/vmctl: $(call OBJECTS,$(VMCTL) $(LIBVMCTL))
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMCTL_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMCTL_LIBS) -lncursesw -ltinfo -lresolv
 
 $(BUILD)/vmctl-example: $(BUILD)/tools/vmctl/example.o $(BUILD)/libvmctl.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMCTL_LIBS)

@@ -77,10 +77,7 @@ cmd_hosts(struct context *context)
 	struct output *output;
 	struct vmctl_want wants[] = {{KIND_HOST, 0, NULL}, {KIND_AGENT, 0, NULL}};
 
-	if (context->words_count > 0) {
-		context->options.hosts = (const char **)context->words;
-		context->options.hosts_count = (size_t)context->words_count;
-	}
+	hosts_from_words(context);
 	if (!fields_choose(context,
 			   context->options.columns		    ? context->options.columns
 			   : context->options.format == OUTPUT_TEXT ? HOST_COLUMNS

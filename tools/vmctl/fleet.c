@@ -37,6 +37,18 @@ choose_one(struct context *context, const char *word)
 	return true;
 }
 
+void
+hosts_from_words(struct context *context)
+{
+	struct options *options = &context->options;
+
+	options->hosts =
+	    mem_resize(options->hosts, options->hosts_count + (size_t)context->words_count,
+		       sizeof(*options->hosts));
+	for (int i = 0; i < context->words_count; i++)
+		options->hosts[options->hosts_count++] = context->words[i];
+}
+
 bool
 fleet_choose(struct context *context)
 {

@@ -154,8 +154,7 @@ VMCTL_API bool vmctl_rows_stale(const struct vmctl_host *host, enum mib_kind kin
 /* Takes the host's rows of a kind from the cache, without asking the host: for completion. False:
  * there are none. */
 VMCTL_API bool vmctl_rows_recall(struct vmctl_host *host, enum mib_kind kind);
-/* Writes what hosts answered to the cache; a host whose rows there are younger than max_age_ms is
- * left as it is. */
+/* Writes what hosts answered to the cache; rows that are there and younger than max_age_ms stay. */
 VMCTL_API void vmctl_cache_write(struct vmctl *vmctl, int64_t max_age_ms);
 
 /* ---- requests ---- */

@@ -40,9 +40,10 @@ static const struct option long_options[] = {
     {"svg", no_argument, NULL, OPT_SVG},
     {"warning", required_argument, NULL, OPT_WARNING},
     {"critical", required_argument, NULL, OPT_CRITICAL},
-    {"broadcast", no_argument, NULL, OPT_BROADCAST},
+    {"broadcast", required_argument, NULL, OPT_BROADCAST},
     {"srv", required_argument, NULL, OPT_SRV},
     {"interval", required_argument, NULL, OPT_INTERVAL},
+    {"for", required_argument, NULL, OPT_FOR},
     {"once", no_argument, NULL, OPT_ONCE},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -111,6 +112,7 @@ static const struct {
     {OPT_STATE_FILE, offsetof(struct options, state_file), false},
     {OPT_WARNING, offsetof(struct options, warning), false},
     {OPT_CRITICAL, offsetof(struct options, critical), false},
+    {OPT_FOR, offsetof(struct options, duration), false},
     {OPT_SRV, offsetof(struct options, srv), false},
     {OPT_INTERVAL, offsetof(struct options, interval), false},
     {OPT_ALL, offsetof(struct options, all), true},
@@ -123,7 +125,7 @@ static const struct {
     {OPT_REQUIRED_BY, offsetof(struct options, required_by), true},
     {OPT_DOT, offsetof(struct options, dot), true},
     {OPT_SVG, offsetof(struct options, svg), true},
-    {OPT_BROADCAST, offsetof(struct options, broadcast), true},
+    {OPT_BROADCAST, offsetof(struct options, broadcast), false},
     {OPT_ONCE, offsetof(struct options, once), true},
     {'v', offsetof(struct options, verbose), true},
 };
@@ -210,6 +212,13 @@ list_has(const int *list, int id)
 		if (*list == id)
 			return true;
 	return false;
+}
+
+void
+options_print(FILE *to)
+{
+	for (const struct option *option = long_options; option->name; option++)
+		fprintf(to, "--%s\n", option->name);
 }
 
 static const char *

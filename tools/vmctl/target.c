@@ -187,6 +187,8 @@ host_matches(const struct term *term, const struct vmctl_host *host)
 {
 	const char *group;
 
+	if (!host) /* what is no VM of ours is on no host */
+		return false;
 	if (text_matches(term, vmctl_host_name(host)))
 		return true;
 	for (size_t i = 0; (group = vmctl_host_group(host, i)); i++)

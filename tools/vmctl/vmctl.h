@@ -26,6 +26,8 @@ enum {
 	EXIT_LEFT = 130, /* Ctrl-C: the work goes on, nobody waits for it */
 };
 
+struct targets;
+
 enum output_format { OUTPUT_TEXT, OUTPUT_JSON, OUTPUT_CSV };
 
 struct options {
@@ -36,20 +38,18 @@ struct options {
 	bool no_header, absolute, color, verbose;
 	const char *columns, *sort; /* NULL: as the command has it */
 	int timeout_ms, retries;
-	bool all, yes, dry_run, no_wait, force;
+	bool all, yes, dry_run, no_wait;
 	int wait_s; /* 0: until it is over */
 	const char *id;
 	bool follow;
-	const char *state_file, *group;
+	const char *state_file;
 	long since, last; /* -1: not given */
 	bool required_by, dot, svg;
-	bool on, off;
 	const char *duration;
 	const char *warning, *critical;
-	const char *ports;
-	bool broadcast;
-	const char *srv, *interval;
+	const char *broadcast, *srv, *interval;
 	bool once;
+	struct targets *targets; /* of events */
 };
 
 struct context {
@@ -94,6 +94,7 @@ enum option_id {
 	OPT_SRV,
 	OPT_INTERVAL,
 	OPT_ONCE,
+	OPT_FOR,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -113,11 +114,12 @@ const struct command *command_find(const char *name);
 void command_help(const struct command *command, FILE *to);
 void commands_help(FILE *to);
 
+/* Names of all options, a line each. */
+void options_print(FILE *to);
+
 /* Says what is wrong, and returns EXIT_USAGE. */
 int usage_error(const struct context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-struct targets;
 
 /* ---- fleet.c ---- */
 
@@ -129,6 +131,8 @@ void fleet_fetch_more(struct context *context, const struct vmctl_want *wants, s
  * command that reads. */
 int fleet_report(const struct context *context);
 bool host_answers(const struct vmctl_host *host);
+/* The command's words are hosts, as those of -H are. */
+void hosts_from_words(struct context *context);
 /* Only those hosts that a target can be on are asked from now on. */
 void fleet_narrow(struct context *context, const struct targets *targets);
 /* Hosts are fixed by -H, or by the words; all of the configuration otherwise. False: usage error
@@ -292,6 +296,8 @@ int cmd_action(struct context *context);
 int cmd_memory(struct context *context);
 int cmd_maintenance(struct context *context);
 int cmd_launch(struct context *context);
+int cmd_rebuild(struct context *context);
+int cmd_cancel(struct context *context);
 int cmd_check(struct context *context);
 int cmd_discover(struct context *context);
 int cmd_top(struct context *context);

@@ -66,12 +66,12 @@ bool secret_file_check(const char *file, char error[VMCTL_ERROR_SIZE]);
 /* ---- addresses ---- */
 
 /* As net-snmp takes it: "udp:10.0.0.1:161". */
-#define ADDRESS_SIZE 96
+#define TRANSPORT_SIZE 96
 
 typedef void resolved_fn(void *arg, const char *address, const char *error);
 /* True: address is set now (it was numeric); false: done is called later, with NULL and an error
  * where there is none, unless host is freed before (resolve_cancel()). */
-bool resolve(struct vmctl_host *host, char address[ADDRESS_SIZE], resolved_fn *done);
+bool resolve(struct vmctl_host *host, char address[TRANSPORT_SIZE], resolved_fn *done);
 void resolve_cancel(struct vmctl_host *host);
 /* False: text is no "HOST[:PORT]"; name has room for 256. */
 bool address_split(const char *text, char *name, size_t size, uint16_t *port);
@@ -177,7 +177,7 @@ struct vmctl_host {
 	void *data;
 	struct resolving *resolving;
 	resolved_fn *resolved;
-	char address[ADDRESS_SIZE];
+	char address[TRANSPORT_SIZE];
 	struct session *read, *write;
 	TAILQ_HEAD(, fetch) fetches;
 	TAILQ_HEAD(jobs, job) jobs;
@@ -226,8 +226,5 @@ void jobs_free(struct vmctl_host *host);
 void vmctl_closed(struct vmctl *vmctl);
 /* The host's address is known, or is being looked for: resolved() of vmctl.c goes on. */
 bool host_resolve(struct vmctl_host *host);
-
-/* ---- cache ---- */
-bool cache_read(struct vmctl_host *host);
 
 #endif

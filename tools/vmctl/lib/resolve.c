@@ -53,18 +53,18 @@ address_split(const char *text, char *name, size_t size, uint16_t *port)
 }
 
 static void
-address_format(const struct sockaddr *from, uint16_t port, char address[ADDRESS_SIZE])
+address_format(const struct sockaddr *from, uint16_t port, char address[TRANSPORT_SIZE])
 {
 	char text[64] = "";
 
 	if (from->sa_family == AF_INET6) {
 		evutil_inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, text,
 				 sizeof(text));
-		snprintf(address, ADDRESS_SIZE, "udp6:[%s]:%u", text, port);
+		snprintf(address, TRANSPORT_SIZE, "udp6:[%s]:%u", text, port);
 	} else {
 		evutil_inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, text,
 				 sizeof(text));
-		snprintf(address, ADDRESS_SIZE, "udp:%s:%u", text, port);
+		snprintf(address, TRANSPORT_SIZE, "udp:%s:%u", text, port);
 	}
 }
 
@@ -73,7 +73,7 @@ resolved(int result, struct evutil_addrinfo *found, void *arg)
 {
 	struct resolving *resolving = arg;
 	struct vmctl_host *host = resolving->host;
-	char address[ADDRESS_SIZE], error[VMCTL_ERROR_SIZE];
+	char address[TRANSPORT_SIZE], error[VMCTL_ERROR_SIZE];
 	uint16_t port = resolving->port;
 
 	free(resolving);
@@ -92,7 +92,7 @@ resolved(int result, struct evutil_addrinfo *found, void *arg)
 }
 
 bool
-resolve(struct vmctl_host *host, char address[ADDRESS_SIZE], resolved_fn *done)
+resolve(struct vmctl_host *host, char address[TRANSPORT_SIZE], resolved_fn *done)
 {
 	struct evutil_addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM};
 	struct sockaddr_storage numeric;

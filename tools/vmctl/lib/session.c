@@ -54,7 +54,7 @@ struct session {
 	TAILQ_ENTRY(session) grave;
 	struct vmctl *vmctl;
 	const struct profile *profile;
-	char address[ADDRESS_SIZE], who[VMCTL_NAME_SIZE];
+	char address[TRANSPORT_SIZE], who[VMCTL_NAME_SIZE];
 	int timeout_ms, retries;
 	enum session_state state;
 	bool sending, armed, dead, refused; /* refused: by ICMP: nobody listens there */
