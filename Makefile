@@ -77,6 +77,12 @@ UNIT_OBJECTS = $(filter-out $(BUILD)/agentx/lauxend.o $(BUILD)/tools/simxen/main
 	$(sort $(call OBJECTS,$(LAUXEND) $(SIMXEN))))
 $(BUILD)/libtest.a: $(UNIT_OBJECTS)
 	rm -f $@ && ar rcs $@ $^
+# Those of vmctl link vmctl's objects: they share names with others of ours.
+VMCTL_OBJECTS = $(filter-out $(BUILD)/tools/vmctl/main.o,$(call OBJECTS,$(VMCTL) $(LIBVMCTL)))
+$(BUILD)/libvmctltest.a: $(VMCTL_OBJECTS)
+	rm -f $@ && ar rcs $@ $^
+$(BUILD)/tests/unit/test_vmctl%: $(BUILD)/tests/unit/test_vmctl%.o $(BUILD)/libvmctltest.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(VMCTL_LIBS) -lncursesw -ltinfo -lresolv -lcmocka
 $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libtest.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS) $(SNMP_LIBS) $(XEN_LIBS) -lcmocka -lpthread
 

@@ -1,7 +1,8 @@
 /*
  * vmctl: what its commands share. It knows hosts by libvmctl.h alone, and no SNMP.
  *
- *   main.c      options, the command, exit statuses
+ *   main.c      the program: configuration, command, cache
+ *   options.c   the command line
  *   commands.c  all commands, one line each; their help; completion
  *   fleet.c     asks all hosts; who did not answer
  *   target.c    what VMs are meant
@@ -114,6 +115,11 @@ const struct command *command_find(const char *name);
 void command_help(const struct command *command, FILE *to);
 void commands_help(FILE *to);
 
+/*
+ * Reads the command line: options, wherever they stand, the command, its words. 0: run it; -1: all
+ * was said (--help); else an exit status.
+ */
+int arguments_read(struct context *context, int argc, char **argv, const struct command **command);
 /* Names of all options, a line each. */
 void options_print(FILE *to);
 

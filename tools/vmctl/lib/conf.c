@@ -339,6 +339,51 @@ default_cache(struct vmctl *vmctl)
 		vmctl_set_cache(vmctl, path);
 }
 
+/* A comment or a text that begins at c; the last character of it. */
+static int
+skip_text(FILE *file, int c)
+{
+	int quote = c, next;
+
+	if (c == '#') {
+		while ((c = getc(file)) != EOF && c != '\n')
+			continue;
+		return c;
+	}
+	if (c == '/') {
+		next = getc(file);
+		if (next == '/')
+			return skip_text(file, '#');
+		if (next != '*')
+			return next;
+		for (next = 0; (c = getc(file)) != EOF && !(next == '*' && c == '/'); next = c)
+			continue;
+		return c;
+	}
+	while ((c = getc(file)) != EOF && c != quote)
+		if (c == '\\')
+			getc(file);
+	return c;
+}
+
+/* libconfuse takes a section that the end of the file cuts off for whole. */
+static void
+check_braces(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	int c, depth = 0;
+
+	while (file && (c = getc(file)) != EOF) {
+		if (strchr("#/\"'", c))
+			skip_text(file, c);
+		depth += (c == '{') - (c == '}');
+	}
+	if (file)
+		fclose(file);
+	if (depth > 0)
+		complain(0, "a section is not closed; write a } at its end");
+}
+
 static void
 forget_all(struct vmctl *vmctl)
 {
@@ -370,6 +415,8 @@ vmctl_load(struct vmctl *vmctl, const char *file, vmctl_report *report, void *ar
 	if (r == CFG_FILE_ERROR)
 		complain(0, "it cannot be read: %s", strerror(errno));
 	else if (r == CFG_SUCCESS)
+		check_braces(now.file);
+	if (r == CFG_SUCCESS && now.errors == 0)
 		take_all(cfg);
 	cfg_free(cfg);
 	reading = NULL;
