@@ -145,7 +145,7 @@ lab-down:
 lint: deps-demo-check
 	@tests/check.sh lint layers
 
-bench: deps-demo-check
+bench: deps-demo-check-bench
 	@$(MAKE) --no-print-directory -s -j2 tests mibs
 	@tests/bench/bench.sh
 

@@ -196,6 +196,9 @@ domain_name(struct engine *engine, struct domain *domain, const struct fact_figu
 	domain->figures = *fact;
 	domain->figures.name[VM_NAME_SIZE - 1] = 0;
 	domain->named = true;
+	/* What it is for can be written after it was seen first. */
+	if (domain->vm && fact->stubdom_for != 0)
+		domain_leave(engine, domain);
 	if (!domain->vm)
 		domain_identify(engine, domain);
 	vm = domain->vm;
@@ -350,6 +353,8 @@ domain_states_ok(struct engine *engine)
 			 "the hypervisor answers again");
 		log_info("the hypervisor answers again");
 	}
+	if (first)
+		vm_take_uuids(engine);
 	if (first || back)
 		vm_touch_all(engine);
 	if (!engine->states.urgent)

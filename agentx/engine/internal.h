@@ -122,6 +122,7 @@ void vm_touch(struct engine *engine, struct vm *vm);
 void vm_touch_all(struct engine *engine);
 void vm_settle_touched(struct engine *engine);
 void vm_load(struct engine *engine);	     /* the configuration changed */
+void vm_take_uuids(struct engine *engine);   /* after the first look */
 void vm_housekeeping(struct engine *engine); /* forgets who is gone for long */
 enum vm_owner vm_owner(const struct engine *engine, const struct vm *vm);
 /* What an action did to its domain is not listed yet. */

@@ -427,6 +427,19 @@ vm_of_name(const struct engine *engine, const char *name)
 	return NULL;
 }
 
+/* One without a domain is known from now on by the UUID that its file says. Whether it has a
+ * domain, and under which UUID, is known after a look only. */
+static void
+vm_take_uuid(struct engine *engine, struct vm *vm, const struct config_vm *config)
+{
+	if (vm->domain || uuid_is_zero(config->uuid) || uuid_equal(vm->kept.uuid, config->uuid))
+		return;
+	memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
+	memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
+	vm->unsaved = true;
+	vm_touch(engine, vm);
+}
+
 /* The VM of a section: by the UUID that the file says, else by the name it had. */
 static struct vm *
 vm_of_config(struct engine *engine, const struct config_vm *config)
@@ -441,13 +454,20 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 		if (uuid_is_zero(uuid))
 			uuid_random(uuid);
 		vm = vm_new(engine, uuid, config->provider.name);
-	} else if (!uuid_is_zero(config->uuid) && !uuid_equal(vm->kept.uuid, config->uuid) &&
-		   !vm->domain) {
-		memcpy(engine_effect(engine, EFFECT_DROP_VM)->vm.uuid, vm->kept.uuid, UUID_SIZE);
-		memcpy(vm->kept.uuid, config->uuid, UUID_SIZE);
-		vm->unsaved = true;
+	} else if (engine->looked) {
+		vm_take_uuid(engine, vm, config);
 	}
 	return vm;
+}
+
+void
+vm_take_uuids(struct engine *engine)
+{
+	struct vm *vm;
+
+	TAILQ_FOREACH (vm, &engine->vms, next)
+		if (vm->config)
+			vm_take_uuid(engine, vm, vm->config);
 }
 
 void

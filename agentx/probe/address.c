@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <linux/errqueue.h>
 #include <net/if.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/icmp6.h>
-#include <netinet/ip.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,12 +10,17 @@
 #include <event2/util.h>
 #include <linux/icmp.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 
 #define SEQUENCE_BUCKETS 256
-#define READS 64 /* messages before other events have their turn */
+/*
+ * Messages that are read before other events have their turn: more than the replies to all that may
+ * be under way. The loop serves sockets before timers, so when it comes late, what came in time is
+ * read before the first deadline is looked at.
+ */
+#define READS 2048
+#define BUFFER_OCTETS (1 << 20) /* for these; the system may grant less */
 
 /* RFC 792 and RFC 4443, section 4: an echo is the same in both but for the type. */
 struct echo {
@@ -92,8 +96,7 @@ checksum(const struct echo *echo)
 	return (uint16_t) ~(sum + (sum >> 16));
 }
 
-/* Errors that came for others stand before ours in a shared socket; they stay in its error queue.
- */
+/* An error that came for another attempt is the socket's first; in its queue it stays. */
 static bool
 icmp_send(const struct probe *probe)
 {
@@ -153,13 +156,16 @@ take_error(struct icmp_socket *shared)
 }
 
 static void
-icmp_read(struct icmp_socket *shared)
+icmp_readable(evutil_socket_t fd, short what, void *arg)
 {
+	struct icmp_socket *shared = arg;
+
+	(void)what;
 	for (int i = 0; i < READS; i++) {
 		uint8_t octets[256];
 		union probe_address from = {0};
 		socklen_t size = sizeof(from);
-		ssize_t length = recvfrom(shared->fd, octets, sizeof(octets), 0, &from.any, &size);
+		ssize_t length = recvfrom(fd, octets, sizeof(octets), 0, &from.any, &size);
 
 		if (length > 0)
 			take_reply(shared, octets, (size_t)length, &from);
@@ -168,13 +174,6 @@ icmp_read(struct icmp_socket *shared)
 	}
 	for (int i = 0; i < READS && take_error(shared); i++)
 		;
-}
-
-static void
-icmp_readable(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd, (void)what;
-	icmp_read(arg);
 }
 
 /* Others' messages come to a raw socket too; only replies are let in. Errors have a queue. */
@@ -212,12 +211,13 @@ choose_id(struct icmp_socket *shared)
 static void
 socket_use(struct icmp_socket *shared, int fd)
 {
-	int type = SOCK_DGRAM;
+	int type = SOCK_DGRAM, buffer = BUFFER_OCTETS;
 	socklen_t size = sizeof(type);
 
 	shared->fd = fd;
 	fcntl(fd, F_SETFL, O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size);
 	shared->raw = type == SOCK_RAW;
 	if (shared->raw)
@@ -250,13 +250,8 @@ static void
 icmp_due(evutil_socket_t fd, short what, void *arg)
 {
 	struct probe *probe = arg;
-	struct pinger *pinger = probe->prober->pinger;
-	uint16_t sequence = probe->sequence;
 
 	(void)fd, (void)what;
-	icmp_read(socket_of(probe)); /* the loop may come late, with the reply there */
-	if (find(pinger, sequence) != probe)
-		return;
 	if (probe_left_us(probe, false) <= 0) {
 		probe_silent(probe);
 		return;

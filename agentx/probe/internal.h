@@ -75,9 +75,6 @@ struct prober {
 	struct children *children;
 };
 
-/* Begins what waits, in the loop's next turn. */
-void prober_wake(struct prober *prober);
-
 /* Ends an attempt: its result is handed over, and it is no more. */
 void probe_finish(struct probe *probe, enum probe_outcome outcome, int status, const char *text);
 void probe_up(struct probe *probe);

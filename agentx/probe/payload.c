@@ -7,8 +7,7 @@
 
 #include "probe/internal.h"
 
-#define ANYWHERE (-1) /* the answer has the nonce at no fixed place */
-#define HEX_SIZE 17   /* 16 digits and the NUL */
+#define HEX_SIZE 17 /* 16 digits and the NUL */
 
 /* The nonce's octets as they travel. The first is 0x40 to 0x7f, so that four of them are a positive
  * INTEGER of BER in four octets. */
@@ -147,7 +146,7 @@ static const struct payload payloads[] = {
 		      NONCE(9, 4),
 		      LEAST(20),
 		      MARK(0, 0xff, 0x30),
-		      ECHO(ANYWHERE, 4)},
+		      ECHO(PAYLOAD_ANYWHERE, 4)},
     [PAYLOAD_DHCP] = {.port = 67,
 		      .source_port = 68,
 		      .write = write_dhcp,
@@ -158,14 +157,14 @@ static const struct payload payloads[] = {
 		      .other_port = true,
 		      OCTETS("\0\1lauxen-probe\0octet\0"),
 		      LEAST(4),
-		      MARK(0, 0xff, 0)},
+		      MARK(1, 0xff, 5)}, /* an error */
     [PAYLOAD_RPC] = {.port = 111, RPC_CALL("\0\1\x86\xa0", "\0\0\0\2")},
     [PAYLOAD_NFS] = {.port = 2049, RPC_CALL("\0\1\x86\xa3", "\0\0\0\3")},
     [PAYLOAD_SIP] = {.port = 5060,
 		     .write = write_sip,
 		     LEAST(12),
 		     MARK(0, 0xff, 'S'),
-		     ECHO(ANYWHERE, 16),
+		     ECHO(PAYLOAD_ANYWHERE, 16),
 		     .echo_hex = true},
     /* Accept 2, reject 3, challenge 11. */
     [PAYLOAD_RADIUS] =
@@ -177,7 +176,7 @@ static const struct payload payloads[] = {
 			 NONCE(1, 8),
 			 LEAST(14),
 			 MARK(0, 0xf8, 0x40),
-			 ECHO(ANYWHERE, 8)},
+			 ECHO(PAYLOAD_ANYWHERE, 8)},
     [PAYLOAD_NETBIOS] = {.port = 137,
 			 OCTETS("\0\0\0\0\0\1\0\0\0\0\0\0"
 				"\x20"
@@ -230,7 +229,7 @@ echoes(const struct payload *payload, uint64_t nonce, const uint8_t *answer, siz
 		nonce_hex(nonce, (char *)octets);
 	else
 		nonce_octets(nonce, octets);
-	if (payload->echo_at == ANYWHERE)
+	if (payload->echo_at == PAYLOAD_ANYWHERE)
 		return memmem(answer, size, octets, payload->echo_size);
 	return (size_t)payload->echo_at + payload->echo_size <= size &&
 	       memcmp(answer + payload->echo_at, octets, payload->echo_size) == 0;

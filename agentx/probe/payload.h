@@ -11,14 +11,15 @@
  *   dhcp     DHCPINFORM (RFC 2131), which allots nothing. The answer goes to port 68, from where it
  *            is asked if this process may bind that; from another port only servers answer that
  *            believe it (dnsmasq does, ISC's and Kea do not)
- *   tftp     a file "lauxen-probe" (RFC 1350); that there is none is an answer. It comes from
+ *   tftp     a file "lauxen-probe" (RFC 1350); that there is none is the answer, from
  *            another port
  *   rpc      the null procedure of the port mapper (RFC 1833)
  *   nfs      the null procedure of NFS version 3 (RFC 1813); version 4 is of TCP only
  *   sip      OPTIONS (RFC 3261, section 11)
  *   radius   Access-Request of a user "lauxen-probe" without a good password (RFC 2865): rejected,
- *            where this host is a client of the server and need not sign (Message-Authenticator).
- *            Status-Server (RFC 5997) must always be signed, and we have no secret
+ *            where this host is a client of the server and need not sign (Message-Authenticator);
+ *            Status-Server (RFC 5997) must always be signed, and we have no secret. FreeRADIUS
+ *            holds a rejection back for a second: give it a timeout of more
  *   openvpn  a client's hard reset; a server with tls-auth or tls-crypt is silent to it
  *   netbios  node status of "*" (RFC 1002, section 4.2.17)
  *   stun     Binding (RFC 8489)
@@ -39,6 +40,7 @@ union probe_address;
 
 #define PAYLOAD_MAX 512	  /* octets of a question */
 #define PAYLOAD_LOOK 1500 /* octets of an answer that matter */
+#define PAYLOAD_ANYWHERE (-1)
 
 struct payload {
 	uint16_t port;	      /* where the protocol is usual; 0: nowhere */
@@ -57,7 +59,7 @@ struct payload {
 	uint16_t least;
 	uint8_t mark_at, mark_mask, mark;
 	uint8_t echo_size;
-	int16_t echo_at; /* ANYWHERE, or where */
+	int16_t echo_at; /* where, or PAYLOAD_ANYWHERE */
 	bool echo_hex;	 /* the nonce stands there as 16 hexadecimal digits */
 };
 

@@ -99,7 +99,7 @@ output_read(struct child *child)
 
 		if (length == 0)
 			output_close(child);
-		memcpy(child->kept + child->size * (room > 0), octets,
+		memcpy(child->kept + KEPT - room, octets,
 		       (size_t)length < room ? (size_t)length : room);
 		child->size += (size_t)length;
 		if (child->size > OUTPUT_MAX)

@@ -21,7 +21,7 @@ enum probe_outcome plugin_outcome(int status);
 
 /*
  * Of the octets that a plugin wrote, the first line that is not blank, up to its performance data
- * ("text|data"), with NULs as '?', as a string in text.
+ * ("text|data"), as a string in text: NULs as '?', tabs as blanks.
  */
 void plugin_first_line(const char *octets, size_t size, char *text, size_t text_size);
 

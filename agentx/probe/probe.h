@@ -44,8 +44,8 @@ struct probe_target {
  *   up      connected; answered; exit status 0 (OK) or 1 (WARNING)
  *   down    refused, or an ICMP message said that it cannot be reached; exit status 2 (CRITICAL)
  *   silent  no answer in time; a plugin that had not ended was killed
- *   error   trouble of our own, which says nothing of the service: no descriptor, no permission, no
- *           route; a malformed target; any other end of a plugin
+ *   error   trouble of our own, which says nothing of the service: no descriptor, permission, route
+ *           or room to send; a malformed target; any other end of a plugin
  */
 struct probe_result {
 	uint64_t tag;	     /* as given to prober_start() */

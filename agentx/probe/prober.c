@@ -10,11 +10,18 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define TURN 64 /* attempts of a pool that begin before the loop looks for answers again */
 #define SOCKETS_MIN 8
 #define SOCKETS_MAX 8192
-#define ICMP_MAX 1024
-#define PLUGINS_MAX 16
+
+/* How many attempts may be under way, and how many begin before the loop looks for answers, and
+ * does what else it has to do: a fork takes milliseconds. */
+static const struct {
+	unsigned limit, turn;
+} pools[POOL_COUNT] = {
+    [POOL_SOCKETS] = {SOCKETS_MAX, 64},
+    [POOL_ICMP] = {1024, 64},
+    [POOL_PLUGINS] = {16, 1},
+};
 
 static const struct probe_kind *const kinds[] = {
     [SERVICE_TCP] = &probe_tcp,
@@ -41,7 +48,8 @@ sockets_limit(void)
 	return limit.rlim_cur / 2 > SOCKETS_MAX ? SOCKETS_MAX : (unsigned)limit.rlim_cur / 2;
 }
 
-void
+/* Begins what waits, in the loop's next turn. */
+static void
 prober_wake(struct prober *prober)
 {
 	static const struct timeval now;
@@ -188,7 +196,7 @@ prober_turn(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what;
 	event_base_update_cache_time(prober->base); /* deadlines count from now */
 	for (size_t i = 0; i < POOL_COUNT; i++) {
-		unsigned left = TURN;
+		unsigned left = pools[i].turn;
 
 		while (prober->pools[i].begun < prober->pools[i].limit &&
 		       (probe = TAILQ_FIRST(&prober->pools[i].queue))) {
@@ -217,11 +225,11 @@ prober_new(struct event_base *base, int icmp_fd, int icmp6_fd,
 				  .children = children_new(base)};
 	if (!prober->turn)
 		fatal("libevent refuses a timer");
-	for (size_t i = 0; i < POOL_COUNT; i++)
+	for (size_t i = 0; i < POOL_COUNT; i++) {
 		TAILQ_INIT(&prober->pools[i].queue);
+		prober->pools[i].limit = pools[i].limit;
+	}
 	prober->pools[POOL_SOCKETS].limit = sockets_limit();
-	prober->pools[POOL_ICMP].limit = ICMP_MAX;
-	prober->pools[POOL_PLUGINS].limit = PLUGINS_MAX;
 	return prober;
 }
 
@@ -259,7 +267,8 @@ prober_start(struct prober *prober, const struct probe_target *target, uint64_t 
 	probe->payload = (uint8_t)target->payload;
 	probe->timeout_ms = timeout_within(target->timeout_ms);
 	if (probe->kind->has_address)
-		address_parse(&probe->to, target->address, target->port);
+		address_parse(&probe->to, target->address,
+			      probe->kind->has_port ? target->port : 0);
 	else
 		probe->command = mem_string(target->command);
 	LIST_INSERT_HEAD(bucket(prober, tag), probe, by_tag);

@@ -3,8 +3,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/mem.h"
-
 /* One word from *from on to to, which follows behind; NULL, or what is wrong with it. */
 static const char *
 word(char **from, char **to)
@@ -84,6 +82,6 @@ plugin_first_line(const char *octets, size_t size, char *text, size_t text_size)
 	if (length >= text_size)
 		length = text_size - 1;
 	for (size_t i = 0; i < length; i++)
-		text[i] = octets[i] ? octets[i] : '?';
+		text[i] = octets[i] == '\t' ? ' ' : octets[i] ? octets[i] : '?';
 	text[length] = '\0';
 }

@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
-for part in measure latency replay kill9 resources; do
+for part in measure latency replay kill9 resources probe; do
 	# shellcheck disable=SC1090
 	. "tests/bench/$part.sh"
 done
@@ -32,6 +32,10 @@ goals() {
 		pss_9         -
 		pss_1000      -
 		cpu_9         ours < 0.5
+		probe_1       ours <= peer / 20
+		probe_1000    ours <= peer / 2
+		probe_udp     ours <= peer / 5
+		probe_silent  ours <= 1100 && ours <= peer
 	END_OF_GOALS
 }
 names() { goals | awk '{ print $1 }'; }

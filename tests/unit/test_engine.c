@@ -45,6 +45,14 @@ keep_vm(struct world *world, const struct store_vm *vm)
 }
 
 static void
+drop_vm(struct world *world, const uint8_t *uuid)
+{
+	for (size_t i = 0; i < world->kept_vms_count; i++)
+		if (memcmp(world->kept_vms[i].uuid, uuid, UUID_SIZE) == 0)
+			world->kept_vms[i--] = world->kept_vms[--world->kept_vms_count];
+}
+
+static void
 keep_request(struct world *world, const struct store_request *request)
 {
 	size_t i;
@@ -66,6 +74,8 @@ collect(struct world *world)
 	while (engine_next_effect(world->engine, &effect)) {
 		if (effect.type == EFFECT_PUT_VM) {
 			keep_vm(world, &effect.vm);
+		} else if (effect.type == EFFECT_DROP_VM) {
+			drop_vm(world, effect.vm.uuid);
 		} else if (effect.type == EFFECT_PUT_REQUEST && world->slow) {
 			continue;
 		} else if (effect.type == EFFECT_PUT_REQUEST) {
@@ -856,6 +866,50 @@ test_another_uuid_is_the_same_vm(void **state)
 	assert_memory_equal(row_of(world, "db")->uuid, uuid_new, UUID_SIZE);
 	assert_non_null(event_of(world, EVENT_VM_IDENTITY_CHANGED));
 	assert_int_equal(engine_rows(world->engine)->sets[KIND_VM].count, 2);
+}
+
+/* Its file says one UUID, its domain has another, which is told once. */
+static void
+test_another_uuid_outlives_the_engine(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 5, uuid_new, DOMAIN_RUNNING, 0);
+	tell_figures(world, 5, "db", uuid_new);
+	begin_again(world);
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_domain(world, 5, uuid_new, DOMAIN_RUNNING, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	tell_figures(world, 5, "db", uuid_new);
+	tell_sample(world, SAMPLE_FIGURES, true);
+	assert_int_equal(row_of(world, "db")->domid, 5);
+	assert_null(event_of(world, EVENT_VM_IDENTITY_CHANGED));
+	begin_again(world); /* without that domain it is as its file says */
+	tell_domain(world, 0, NULL, DOMAIN_RUNNING, 0);
+	tell_sample(world, SAMPLE_STATES, true);
+	assert_memory_equal(row_of(world, "db")->uuid, uuid_db, UUID_SIZE);
+	assert_int_equal(row_of(world, "db")->index, 2);
+}
+
+/* What a domain is for can be written after it was seen first. */
+static void
+test_a_stub_domain_has_no_row(void **state)
+{
+	struct fact_figures fact = {.domid = 6};
+	struct world *world = *state;
+
+	tell_usual(world);
+	tell_domain(world, 6, uuid_new, DOMAIN_PAUSED, 0);
+	tell_figures(world, 6, "guest-dm", uuid_new);
+	assert_non_null(row_of(world, "guest-dm"));
+	TEXT_SET(fact.name, "guest-dm");
+	memcpy(fact.uuid, uuid_new, UUID_SIZE);
+	fact.stubdom_for = 3;
+	tell(world, MSG_FIGURES, 0, &fact, sizeof(fact));
+	assert_null(row_of(world, "guest-dm"));
+	tell_domain(world, 6, uuid_new, DOMAIN_RUNNING, 0);
+	assert_null(row_of(world, "guest-dm"));
 }
 
 /* At the start: the domain that it may be has no name yet. */
@@ -1651,6 +1705,8 @@ main(void)
 	    TEST(test_a_lost_hypervisor_is_no_dead_vm),
 	    TEST(test_late_figures_leave_states_true),
 	    TEST(test_another_uuid_is_the_same_vm),
+	    TEST(test_another_uuid_outlives_the_engine),
+	    TEST(test_a_stub_domain_has_no_row),
 	    TEST(test_who_may_be_nameless_is_not_taken_for_down),
 	    TEST(test_found_vms_come_and_go),
 	    TEST(test_figures_before_states),
