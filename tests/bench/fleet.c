@@ -8,6 +8,8 @@
  *   NET       host I is NET.X.Y, as 127.30: 127.30.0.1 is the first, 127.30.3.232 the 1000th
  *   -s EVERY  each EVERYth host says nothing
  *   -c LIST   numbers of columns, as 2,3,5 (all)
+ *   -v TEXT   the agent's version
+ *   -1 ADDRESS  the only host's address, instead of NET's
  * Prints "ready" when all listen; at its end by SIGTERM, how many requests it had.
  */
 #include <arpa/inet.h>
@@ -78,7 +80,8 @@ static struct {
 	struct mib_rows rows; /* of scalars */
 	uint64_t requests;
 	int64_t begin_ns;
-} fleet = {.hosts = 1, .vms = 100, .delay_ms = 10, .last = &fleet.first};
+	const char *version, *address;
+} fleet = {.hosts = 1, .vms = 100, .delay_ms = 10, .last = &fleet.first, .version = VERSION};
 
 static volatile sig_atomic_t ended;
 
@@ -315,7 +318,7 @@ make_scalars(void)
 	struct mib_agent agent = {.journal_first = 1, .journal_last = 1};
 	struct mib_host host = {.hv_state = HV_ANSWERING, .vms = fleet.vms};
 
-	TEXT_SET(agent.version, VERSION);
+	TEXT_SET(agent.version, fleet.version);
 	TEXT_SET(agent.journal, "1");
 	mib_rows_init(&fleet.rows, false);
 	rowset_put(&fleet.rows.sets[KIND_AGENT], &agent);
@@ -711,6 +714,8 @@ open_host(unsigned number, const char *net, uint16_t port, int poll)
 	char address[32];
 
 	snprintf(address, sizeof(address), "%s.%u.%u", net, number / 256, number % 256);
+	if (fleet.address)
+		snprintf(address, sizeof(address), "%s", fleet.address);
 	snprintf(host->digits, sizeof(host->digits), "%04u", number % 10000);
 	host->silent = fleet.silent_every && number % fleet.silent_every == 0;
 	memcpy(host->engine, "\x80\x00\x1f\x88\x04", 5);
@@ -776,7 +781,7 @@ main(int argc, char **argv)
 	char *columns = NULL;
 	int option, poll = epoll_create1(EPOLL_CLOEXEC);
 
-	while ((option = getopt(argc, argv, "n:m:d:s:c:")) != -1) {
+	while ((option = getopt(argc, argv, "n:m:d:s:c:v:1:")) != -1) {
 		unsigned number = (unsigned)strtoul(optarg ? optarg : "", NULL, 10);
 
 		if (option == 'n')
@@ -789,6 +794,10 @@ main(int argc, char **argv)
 			fleet.silent_every = number;
 		else if (option == 'c')
 			columns = optarg;
+		else if (option == 'v')
+			fleet.version = optarg;
+		else if (option == '1')
+			fleet.address = optarg;
 		else
 			return 2;
 	}

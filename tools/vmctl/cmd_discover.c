@@ -6,7 +6,9 @@
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <errno.h>
+#include <ifaddrs.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <resolv.h>
 #include <stdlib.h>
 #include <string.h>
@@ -392,12 +394,38 @@ print_json(const struct discovery *discovery)
 	printf("]}\n");
 }
 
-/* "ADDRESS[:PORT]" of the option --broadcast. */
+/*
+ * An interface's broadcast address: it is asked, and then all of the interface's network one by
+ * one, as net-snmp's snmpd hears a broadcast and cannot answer it (it answers from the address that
+ * it was asked at, which the kernel refuses; seen with 5.9.3).
+ */
 static bool
 broadcast_read(struct discovery *discovery, const char *text)
 {
+	struct ifaddrs *all, *one;
+	struct in_addr wanted;
+	bool ok = range_read(discovery, text);
+
 	discovery->broadcast = true;
-	return range_read(discovery, text);
+	if (!ok || inet_pton(AF_INET, text, &wanted) != 1 || getifaddrs(&all) != 0)
+		return ok;
+	for (one = all; one && ok; one = one->ifa_next) {
+		const struct sockaddr_in *address = (const struct sockaddr_in *)one->ifa_addr;
+		const struct sockaddr_in *mask = (const struct sockaddr_in *)one->ifa_netmask;
+		const struct sockaddr_in *broadcast =
+		    (const struct sockaddr_in *)one->ifa_broadaddr;
+		uint32_t net;
+
+		if (!address || address->sin_family != AF_INET ||
+		    !(one->ifa_flags & IFF_BROADCAST) || !broadcast ||
+		    broadcast->sin_addr.s_addr != wanted.s_addr)
+			continue;
+		net = ntohl(address->sin_addr.s_addr & mask->sin_addr.s_addr);
+		if (ntohl(wanted.s_addr) - net >= 2)
+			ok = addresses_add(discovery, net + 1, ntohl(wanted.s_addr) - 1);
+	}
+	freeifaddrs(all);
+	return ok;
 }
 
 /* All ranges are of one port: ":PORT" behind any of them. */

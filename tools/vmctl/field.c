@@ -86,7 +86,7 @@ duration_text(int64_t ms, char *text, size_t size)
 	char whole[32];
 	size_t step = 0;
 
-	while (s >= steps[step].until_s && step < 3)
+	while (step < 3 && s >= steps[step].until_s)
 		step++;
 	memcpy(number_text(s / steps[step].unit_s, whole), steps[step].letter, 2);
 	memcpy(text, whole, strlen(whole) < size ? strlen(whole) + 1 : size);
@@ -543,9 +543,12 @@ fields_add(struct fields *fields, char *key, const enum mib_kind *kinds,
 		const char *kind_name = mib_kinds[*kinds].name;
 		bool named = name && strlen(kind_name) == (size_t)(name - key) &&
 			     strncmp(kind_name, key, (size_t)(name - key)) == 0;
-		const struct mib_column *column =
-		    name && !named ? NULL : column_find(*kinds, named ? name + 1 : key);
+		const struct mib_column *column = NULL;
 
+		if (named)
+			column = column_find(*kinds, name + 1);
+		else if (!name)
+			column = column_find(*kinds, key);
 		if (!column)
 			continue;
 		fields_add_column(fields, *kinds, column, key, title);

@@ -194,6 +194,7 @@ void host_make_due(struct vmctl_host *host);
 struct vmctl {
 	struct event_base *base;
 	bool base_ours, stopped;
+	bool running; /* vmctl_run() waits; else the loop is the caller's */
 	TAILQ_HEAD(, vmctl_host) hosts, removed, due;
 	struct vmctl_host **by_name; /* sorted */
 	size_t hosts_count;

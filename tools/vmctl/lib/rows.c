@@ -55,8 +55,10 @@ void
 rows_add(struct rows *rows, enum mib_kind kind, const void *row)
 {
 	uint8_t packed[MIB_PACKED_MAX];
+	size_t size = mib_pack(kind, row, rows->fields, packed);
 
-	rows_add_packed(rows, packed, mib_pack(kind, row, rows->fields, packed));
+	/* cppcheck-suppress uninitvar ; mib_pack() fills it */
+	rows_add_packed(rows, packed, size);
 }
 
 /* Moves the last chunk, which *to points at and whose first row is number from, to where it needs

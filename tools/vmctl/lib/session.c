@@ -360,7 +360,7 @@ ask_reported(struct ask *ask, netsnmp_pdu *report)
 	char error[VMCTL_ERROR_SIZE];
 	const char *text = "for a reason that it does not tell";
 
-	if (session->state == SESSION_DISCOVERING) {
+	if (ask->make == probe_pdu) {
 		ask_end(ask, &session->sent, ANSWER_OK, report, NULL);
 		return;
 	}
@@ -391,6 +391,9 @@ ask_silent(struct ask *ask)
 		ask_again(ask);
 		return;
 	}
+	/* Of another engine's Report, which has our user, net-snmp makes nothing: so it is looked for. */
+	if (session->profile->version == PROFILE_V3 && session->state == SESSION_OPEN)
+		session->state = SESSION_CLOSED;
 	TEXT_FORMAT(error, "no answer to %d %s of %d ms%s", tries, tries == 1 ? "try" : "tries",
 		    session->timeout_ms,
 		    session->refused ? " (no SNMP agent listens there)"

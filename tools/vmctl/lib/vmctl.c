@@ -162,9 +162,11 @@ vmctl_run(struct vmctl *vmctl, int64_t deadline_ms)
 	if (deadline_ms > 0)
 		event_add(late, &delay);
 	vmctl->stopped = false;
+	vmctl->running = true;
 	while (vmctl->open > 0 && !vmctl->stopped)
 		if (event_base_loop(vmctl->base, EVLOOP_ONCE) != 0)
 			break;
+	vmctl->running = false;
 	event_free(late);
 	return vmctl->open == 0;
 }
@@ -179,7 +181,7 @@ vmctl_stop(struct vmctl *vmctl)
 void
 vmctl_closed(struct vmctl *vmctl)
 {
-	if (--vmctl->open == 0)
+	if (--vmctl->open == 0 && vmctl->running)
 		event_base_loopbreak(vmctl->base);
 }
 
