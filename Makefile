@@ -54,6 +54,9 @@ $(BUILD)/lauxend: $(call OBJECTS,$(LAUXEND))
 $(BUILD)/simxen: $(call OBJECTS,$(SIMXEN))
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# What a program that uses it includes: the header, and the tables that it speaks of.
+LIBVMCTL_HEADERS = tools/vmctl/libvmctl.h mib/objects.h agentx/base/messages.h agentx/base/names.h
+
 # One object, so that only what libvmctl.h declares, by itself and by mib/objects.h, is seen of it.
 LIBVMCTL_GLOBAL = $(addprefix -G ,'vmctl_*' 'name_*' '*_names' 'mib_*')
 $(BUILD)/libvmctl.a: $(call OBJECTS,$(LIBVMCTL))
@@ -152,16 +155,29 @@ bench: deps-demo-check-bench
 install: all
 	install -D -m 755 $(BUILD)/lauxend $(DESTDIR)$(PREFIX)/sbin/lauxend
 	install -D -m 755 $(BUILD)/simxen $(DESTDIR)$(PREFIX)/bin/simxen
+	install -D -m 755 $(BUILD)/vmctl $(DESTDIR)$(PREFIX)/bin/vmctl
+	install -D -m 644 $(BUILD)/libvmctl.a $(DESTDIR)$(PREFIX)/lib/libvmctl.a
+	install -d $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' tools/vmctl/libvmctl.pc.in \
+		>$(DESTDIR)$(PREFIX)/lib/pkgconfig/libvmctl.pc
+	for header in $(LIBVMCTL_HEADERS); do to=$${header#agentx/}; \
+		install -D -m 644 $$header $(DESTDIR)$(PREFIX)/include/lauxen/$${to#tools/vmctl/} || exit; done
+	$(BUILD)/vmctl completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/vmctl
 	install -D -m 644 mib/LAUXEN-MIB.txt $(DESTDIR)$(PREFIX)/share/snmp/mibs/LAUXEN-MIB.txt
 	install -D -m 644 agentx/lauxend.8 $(DESTDIR)$(PREFIX)/share/man/man8/lauxend.8
 	install -D -m 644 tools/simxen/simxen.8 $(DESTDIR)$(PREFIX)/share/man/man8/simxen.8
+	install -D -m 644 tools/vmctl/vmctl.1 $(DESTDIR)$(PREFIX)/share/man/man1/vmctl.1
+	install -D -m 644 conf/vmctl.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/vmctl.conf.5
 	install -D -m 644 conf/lauxen.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/lauxen.conf.5
 	install -D -m 644 conf/lauxend.service $(DESTDIR)$(PREFIX)/lib/systemd/system/lauxend.service
 	install -D -m 644 conf/lauxen.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lauxen.conf
 	install -D -m 644 conf/lauxen.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lauxen.conf
 	install -d $(DESTDIR)$(PREFIX)/share/doc/lauxen
 	cp -R INSTALL README.md conf/snmpd.conf conf/snmpd-users.conf conf/snmptrapd.conf conf/examples \
+		conf/vmctl.conf tools/vmctl/vmctl.schema.json \
 		$(DESTDIR)$(PREFIX)/share/doc/lauxen
+	sed 's|"tools/vmctl/libvmctl.h"|<libvmctl.h>|' tools/vmctl/example.c \
+		>$(DESTDIR)$(PREFIX)/share/doc/lauxen/libvmctl-example.c
 	[ -e $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf ] || \
 		install -D -m 640 conf/lauxen.conf $(DESTDIR)$(SYSCONFDIR)/lauxen/lauxen.conf
 

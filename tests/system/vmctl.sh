@@ -139,7 +139,7 @@ check_is "none is missed or said twice over a restart of the agent" \
 	"$(sort -n "$LX_DIR/numbers" | tr '\n' ' ')" "$(seq -s ' ' "$(sort -n "$LX_DIR/numbers" | head -n 1)" "$(sort -n "$LX_DIR/numbers" | tail -n 1)") "
 "$LX_BUILD/vmctl" -f "$FLEET_CONF" events --follow --json -o host,vmName,type >"$LX_DIR/follow" 2>"$LX_DIR/follow.err" </dev/null &
 follower=$!
-LX_PIDS+=($follower)
+LX_PIDS+=("$follower")
 sleep 0.5
 vmctl pause www </dev/null >/dev/null
 check_wait 10 "--follow goes on, a line of JSON for each" grep -q '"alpha", "vmName": "www", "type": "vmStateChanged"' "$LX_DIR/follow"

@@ -2,7 +2,7 @@
  * What libvmctl is used like: asks all hosts of vmctl.conf(5), and those given by their addresses,
  * for their VMs at the same time, and prints them as they come.
  *
- * cc example.c $(pkg-config --cflags --libs --static libvmctl)
+ * cc libvmctl-example.c $(pkg-config --cflags --libs --static libvmctl)
  */
 #include <stdio.h>
 

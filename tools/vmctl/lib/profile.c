@@ -68,7 +68,6 @@ secret_file_check(const char *file, char error[VMCTL_ERROR_SIZE])
 	if (stat(file, &status) != 0 || !S_ISREG(status.st_mode) || !(status.st_mode & S_IRWXO))
 		return true;
 	text_format(error, VMCTL_ERROR_SIZE,
-		    "%s has passwords or communities, and others may read it; chmod o= %s", file,
-		    file);
+		    "it has passwords or communities, and others may read it; chmod o= %s", file);
 	return false;
 }

@@ -391,7 +391,8 @@ ask_silent(struct ask *ask)
 		ask_again(ask);
 		return;
 	}
-	/* Of another engine's Report, which has our user, net-snmp makes nothing: so it is looked for. */
+	/* Of another engine's Report, which has our user, net-snmp makes nothing: so it is looked
+	 * for. */
 	if (session->profile->version == PROFILE_V3 && session->state == SESSION_OPEN)
 		session->state = SESSION_CLOSED;
 	TEXT_FORMAT(error, "no answer to %d %s of %d ms%s", tries, tries == 1 ? "try" : "tries",
