@@ -40,20 +40,22 @@ bool mib_decode(const struct mib_column *column, const struct mib_value *value, 
 
 /*
  * A row with only its present fields, and texts as long as they are: a quarter of its struct. For
- * who keeps the rows of many hosts. Packed rows are of this program's description only:
- * mib_fingerprint() tells whether two are the same.
+ * who keeps the rows of many hosts. wanted: the bits of the fields that rows of this set may have;
+ * others are left out. Packed rows are of this program's description only: mib_fingerprint() tells
+ * whether two are the same.
  */
 #define MIB_PACKED_MAX 2048 /* octets of the longest packed row */
 
-/* Packs row; returns the octets used. Fields that wanted has no bit of are left out. */
-size_t mib_pack(enum mib_kind kind, const void *row, uint64_t wanted, uint8_t to[MIB_PACKED_MAX]);
+/* Packs row; returns the octets used. */
+size_t mib_pack(enum mib_kind kind, uint64_t wanted, const void *row, uint8_t to[MIB_PACKED_MAX]);
 
 /* Octets of the packed row at from, or 0 where size octets hold none. */
-size_t mib_packed_size(enum mib_kind kind, const uint8_t *from, size_t size);
+size_t mib_packed_size(enum mib_kind kind, uint64_t wanted, const uint8_t *from, size_t size);
 
 /* The row again; from must be whole (mib_packed_size()). shift_ms is added to every moment on the
  * monotonic clock, which is another one after a boot. */
-void mib_unpack(enum mib_kind kind, const uint8_t *from, int64_t shift_ms, void *row);
+void mib_unpack(enum mib_kind kind, uint64_t wanted, const uint8_t *from, int64_t shift_ms,
+		void *row);
 
 /* A number that changes with the description of any kind. */
 uint64_t mib_fingerprint(void);

@@ -1,5 +1,5 @@
-/* Packed rows: a bit for each field that is there, then these fields; a text as its length in one
- * octet and its octets. */
+/* Packed rows: whether all wanted fields are there, else a bit for each that is; then these fields;
+ * a text as its length in one octet and its octets. */
 #include "mib/decode.h"
 
 #include <string.h>
@@ -16,16 +16,29 @@ fields_all(const struct mib_layout *layout)
 	return layout->count < MIB_FIELDS_MAX ? (UINT64_C(1) << layout->count) - 1 : ~UINT64_C(0);
 }
 
+/* What a row of the set has where nothing of it is absent. */
+static uint64_t
+fields_wanted(const struct mib_layout *layout, uint64_t wanted)
+{
+	return (wanted & fields_all(layout)) | layout->key;
+}
+
+enum { PACKED_WHOLE, PACKED_PART };
+
 size_t
-mib_pack(enum mib_kind kind, const void *row, uint64_t wanted, uint8_t to[MIB_PACKED_MAX])
+mib_pack(enum mib_kind kind, uint64_t wanted, const void *row, uint8_t to[MIB_PACKED_MAX])
 {
 	const struct mib_layout *layout = mib_layout(kind);
-	size_t used = sizeof(uint64_t);
-	uint64_t present;
+	uint64_t all = fields_wanted(layout, wanted), present;
+	size_t used = 1;
 
 	memcpy(&present, row, sizeof(present));
-	present = (~present & wanted & fields_all(layout)) | layout->key;
-	memcpy(to, &present, sizeof(present));
+	present = (~present & all) | layout->key;
+	to[0] = present == all ? PACKED_WHOLE : PACKED_PART;
+	if (present != all) {
+		memcpy(to + used, &present, sizeof(present));
+		used += sizeof(present);
+	}
 	for (uint64_t left = present; left; left &= left - 1) {
 		const struct mib_field *field = &layout->fields[__builtin_ctzll(left)];
 		const char *from = (const char *)row + field->offset;
@@ -41,17 +54,30 @@ mib_pack(enum mib_kind kind, const void *row, uint64_t wanted, uint8_t to[MIB_PA
 	return used;
 }
 
+/* Where the fields begin, and which there are. */
+static size_t
+packed_begin(const struct mib_layout *layout, uint64_t wanted, const uint8_t *from,
+	     uint64_t *present)
+{
+	*present = fields_wanted(layout, wanted);
+	if (from[0] == PACKED_WHOLE)
+		return 1;
+	memcpy(present, from + 1, sizeof(*present));
+	return 1 + sizeof(*present);
+}
+
 size_t
-mib_packed_size(enum mib_kind kind, const uint8_t *from, size_t size)
+mib_packed_size(enum mib_kind kind, uint64_t wanted, const uint8_t *from, size_t size)
 {
 	const struct mib_layout *layout = mib_layout(kind);
-	size_t used = sizeof(uint64_t);
 	uint64_t present;
+	size_t used;
 
-	if (size < used)
+	if (size == 0 || from[0] > PACKED_PART ||
+	    (from[0] == PACKED_PART && size < 1 + sizeof(present)))
 		return 0;
-	memcpy(&present, from, sizeof(present));
-	if (present & ~fields_all(layout) || (present & layout->key) != layout->key)
+	used = packed_begin(layout, wanted, from, &present);
+	if (present & ~fields_wanted(layout, wanted) || (present & layout->key) != layout->key)
 		return 0;
 	for (; present; present &= present - 1) {
 		const struct mib_field *field = &layout->fields[__builtin_ctzll(present)];
@@ -70,16 +96,15 @@ mib_packed_size(enum mib_kind kind, const uint8_t *from, size_t size)
 }
 
 void
-mib_unpack(enum mib_kind kind, const uint8_t *from, int64_t shift_ms, void *row)
+mib_unpack(enum mib_kind kind, uint64_t wanted, const uint8_t *from, int64_t shift_ms, void *row)
 {
 	const struct mib_layout *layout = mib_layout(kind);
 	uint64_t present, absent;
 
 	memset(row, 0, mib_kinds[kind].row_size);
-	memcpy(&present, from, sizeof(present));
+	from += packed_begin(layout, wanted, from, &present);
 	absent = ~present;
 	memcpy(row, &absent, sizeof(absent));
-	from += sizeof(present);
 	for (; present; present &= present - 1) {
 		const struct mib_field *field = &layout->fields[__builtin_ctzll(present)];
 		size_t size = field->type == MIB_TEXT ? *from++ : field->size;

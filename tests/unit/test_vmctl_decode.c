@@ -191,21 +191,49 @@ test_pack(void **state)
 		size_t size, row_size = mib_kinds[kind].row_size;
 
 		row_fill((enum mib_kind)kind, (uint8_t)kind, row);
-		size = mib_pack((enum mib_kind)kind, row, ~UINT64_C(0), packed);
-		assert_int_equal(mib_packed_size((enum mib_kind)kind, packed, size), size);
-		mib_unpack((enum mib_kind)kind, packed, 0, back);
+		size = mib_pack((enum mib_kind)kind, ~UINT64_C(0), row, packed);
+		assert_int_equal(mib_packed_size((enum mib_kind)kind, ~UINT64_C(0), packed, size),
+				 size);
+		mib_unpack((enum mib_kind)kind, ~UINT64_C(0), packed, 0, back);
 		/* All but the bits of fields that no kind has. */
 		memcpy(back, row, sizeof(uint64_t));
 		assert_memory_equal(row, back, row_size);
 		for (size_t cut = 0; cut < size; cut++)
-			assert_int_equal(mib_packed_size((enum mib_kind)kind, packed, cut), 0);
+			assert_int_equal(
+			    mib_packed_size((enum mib_kind)kind, ~UINT64_C(0), packed, cut), 0);
 		/* Without its fields only the key is left. */
-		size = mib_pack((enum mib_kind)kind, row, 0, packed);
-		mib_unpack((enum mib_kind)kind, packed, 0, back);
+		size = mib_pack((enum mib_kind)kind, 0, row, packed);
+		mib_unpack((enum mib_kind)kind, 0, packed, 0, back);
 		memcpy(&absent, back, sizeof(absent));
 		assert_true(absent == none);
 		assert_true(size < 64);
 	}
+}
+
+/* A field that is absent stays so, and the rest comes back. */
+static void
+test_pack_absent(void **state)
+{
+	const uint64_t wanted = VMCTL_FIELD(mib_vm, name) | VMCTL_FIELD(mib_vm, memory_mib) |
+				VMCTL_FIELD(mib_vm, state);
+	uint8_t packed[MIB_PACKED_MAX];
+	struct mib_vm vm, back;
+	size_t whole, part;
+
+	(void)state;
+	make_vm(7, VM_RUNNING, 1, &vm);
+	whole = mib_pack(KIND_VM, wanted, &vm, packed);
+	MIB_ABSENT(mib_vm, &vm, memory_mib, true);
+	part = mib_pack(KIND_VM, wanted, &vm, packed);
+	assert_int_equal(part, whole + 8 - 4);
+	assert_int_equal(mib_packed_size(KIND_VM, wanted, packed, part), part);
+	/* Of a set that has fewer fields it is no row. */
+	assert_int_equal(mib_packed_size(KIND_VM, VMCTL_FIELD(mib_vm, name), packed, part), 0);
+	mib_unpack(KIND_VM, wanted, packed, 0, &back);
+	assert_true(back.absent >> mib_vm_BIT_memory_mib & 1);
+	assert_false(back.absent >> mib_vm_BIT_state & 1);
+	assert_string_equal(back.name, "vm7");
+	assert_int_equal(back.state, VM_RUNNING);
 }
 
 static void
@@ -215,8 +243,8 @@ test_pack_shifts_moments(void **state)
 	uint8_t packed[MIB_PACKED_MAX];
 
 	(void)state;
-	mib_pack(KIND_VM, &vm, ~UINT64_C(0), packed);
-	mib_unpack(KIND_VM, packed, 500, &back);
+	mib_pack(KIND_VM, ~UINT64_C(0), &vm, packed);
+	mib_unpack(KIND_VM, ~UINT64_C(0), packed, 500, &back);
 	assert_int_equal(back.memory_used_time, 1500);
 	assert_int_equal(back.start_time, 1000);
 }
@@ -274,7 +302,7 @@ static void
 get_vm(const struct rows *rows, size_t at, struct mib_vm *vm)
 {
 	assert_true(at < rows->count);
-	mib_unpack(KIND_VM, rows->at[at], 0, vm);
+	mib_unpack(KIND_VM, rows->fields, rows->at[at], 0, vm);
 }
 
 /* A column with holes runs ahead of the others; rows are whole nevertheless, and in order. */
@@ -417,7 +445,7 @@ test_walk_scalars(void **state)
 	assert_true(take(walk, pdu, &error));
 	assert_true(walk_over(walk));
 	assert_int_equal(rows.count, 1);
-	mib_unpack(KIND_HOST, rows.at[0], 0, &host);
+	mib_unpack(KIND_HOST, rows.fields, rows.at[0], 0, &host);
 	assert_string_equal(host.name, "dom0");
 	assert_true(host.absent >> mib_host_BIT_vms & 1);
 	walk_free(walk);
@@ -452,6 +480,7 @@ main(void)
 	    cmocka_unit_test(test_texts_are_cleaned),
 	    cmocka_unit_test(test_dates),
 	    cmocka_unit_test(test_pack),
+	    cmocka_unit_test(test_pack_absent),
 	    cmocka_unit_test(test_pack_shifts_moments),
 	    cmocka_unit_test(test_walk_with_holes),
 	    cmocka_unit_test(test_walk_refuses),

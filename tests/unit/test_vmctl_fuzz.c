@@ -104,7 +104,7 @@ check_rows(enum mib_kind kind, const struct rows *rows)
 	_Alignas(8) unsigned char row[VMCTL_ROW_MAX], before[VMCTL_ROW_MAX];
 
 	for (size_t i = 0; i < rows->count; i++) {
-		mib_unpack(kind, rows->at[i], 0, row);
+		mib_unpack(kind, rows->fields, rows->at[i], 0, row);
 		if (i > 0)
 			assert_true(mib_compare(kind)(before, row) < 0);
 		memcpy(before, row, mib_kinds[kind].row_size);
@@ -258,17 +258,17 @@ test_packed(void **state)
 		enum mib_kind kind = (enum mib_kind)(pick(KIND_COUNT - 1) + 1);
 		_Alignas(8) unsigned char row[VMCTL_ROW_MAX] = {0};
 		uint8_t packed[MIB_PACKED_MAX];
-		size_t size = mib_pack(kind, row, ~UINT64_C(0), packed), found;
+		size_t size = mib_pack(kind, ~UINT64_C(0), row, packed), found;
 		uint8_t *exact;
 
 		mutate(packed, size);
 		size = pick((uint32_t)size) + 1;
 		exact = mem_resize(NULL, size, 1);
 		memcpy(exact, packed, size);
-		found = mib_packed_size(kind, exact, size);
+		found = mib_packed_size(kind, ~UINT64_C(0), exact, size);
 		assert_true(found <= size);
 		if (found > 0)
-			mib_unpack(kind, exact, 0, row);
+			mib_unpack(kind, ~UINT64_C(0), exact, 0, row);
 		free(exact);
 	}
 }

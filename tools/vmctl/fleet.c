@@ -160,16 +160,44 @@ host_own_name(const struct vmctl_host *host, char name[VM_NAME_SIZE])
 static const struct vm_list *sorting; /* qsort() hands nothing of ours on */
 
 static int
-vm_ref_compare(const void *a, const void *b)
+vm_order_compare(const void *a, const void *b)
 {
-	const struct vm_ref *left = a, *right = b;
+	const struct vm_ref *left = &sorting->list[*(const uint32_t *)a];
+	const struct vm_ref *right = &sorting->list[*(const uint32_t *)b];
 	int order = strcmp(sorting->names + left->name, sorting->names + right->name);
 
-	if (order != 0)
-		return order;
-	order = strcmp(vmctl_host_name(left->host), vmctl_host_name(right->host));
+	if (order == 0)
+		order = strcmp(vmctl_host_name(left->host), vmctl_host_name(right->host));
 	return order != 0 ? order
 			  : (left->position > right->position) - (left->position < right->position);
+}
+
+/* Numbers are sorted and then followed, as qsort() takes the room of what it sorts once more. */
+static void
+vms_sort(struct vm_list *vms)
+{
+	uint32_t *order = mem_array(vms->count, sizeof(*order));
+
+	for (uint32_t i = 0; i < vms->count; i++)
+		order[i] = i;
+	sorting = vms;
+	if (vms->count > 0)
+		qsort(order, vms->count, sizeof(*order), vm_order_compare);
+	for (uint32_t i = 0; i < vms->count; i++) {
+		struct vm_ref first = vms->list[i];
+		uint32_t at = i;
+
+		while (order[at] != i) {
+			uint32_t from = order[at];
+
+			vms->list[at] = vms->list[from];
+			order[at] = at;
+			at = from;
+		}
+		vms->list[at] = first;
+		order[at] = at;
+	}
+	free(order);
 }
 
 static void
@@ -179,11 +207,11 @@ vms_add(struct vm_list *vms, size_t *room, size_t *names_room, struct vmctl_host
 	size_t length = strlen(vm->name) + 1;
 
 	if (vms->count == *room) {
-		*room = *room * 2 + 64;
+		*room = *room + *room / 4 + 64; /* of 100,000 VMs twice the room is much */
 		vms->list = mem_resize(vms->list, *room, sizeof(*vms->list));
 	}
 	if (vms->names_size + length > *names_room) {
-		*names_room = *names_room * 2 + 1024;
+		*names_room = *names_room + *names_room / 4 + 1024;
 		vms->names = mem_resize(vms->names, *names_room, 1);
 	}
 	memcpy(vms->names + vms->names_size, vm->name, length);
@@ -206,9 +234,7 @@ vms_collect(const struct context *context, struct targets *targets, struct vm_li
 			if (targets_match(targets, host, &vm))
 				vms_add(vms, &room, &names_room, host, j, &vm);
 	}
-	sorting = vms;
-	if (vms->count > 0)
-		qsort(vms->list, vms->count, sizeof(*vms->list), vm_ref_compare);
+	vms_sort(vms);
 }
 
 void

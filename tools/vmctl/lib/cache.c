@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "tools/vmctl/lib/internal.h"
 
-#define MAGIC UINT64_C(0x32306c74636d7601)
+#define MAGIC UINT64_C(0x33306c74636d7601)
 #define FILE_MOST (64u << 20) /* octets */
 #define PATH_SIZE 4400
 #define KEEP_MS 600000 /* rows with more fields than the new ones stay for so long */
@@ -84,7 +84,7 @@ take_rows(enum mib_kind kind, const uint8_t *data, size_t size, uint32_t count, 
 	size_t used = 0;
 
 	for (uint32_t i = 0; i < count; i++) {
-		size_t row = mib_packed_size(kind, data + used, size - used);
+		size_t row = mib_packed_size(kind, rows->fields, data + used, size - used);
 
 		if (row == 0)
 			return false;
@@ -111,6 +111,7 @@ cache_read(const struct vmctl_host *host, enum mib_kind kind, struct rows *rows)
 	ok = data && size >= sizeof(head);
 	if (ok) {
 		memcpy(&head, data, sizeof(head));
+		rows->fields = head.fields;
 		ok = head_fits(host, kind, &head) &&
 		     take_rows(kind, data + sizeof(head), size - sizeof(head), head.count, rows);
 	}
@@ -119,7 +120,6 @@ cache_read(const struct vmctl_host *host, enum mib_kind kind, struct rows *rows)
 		rows_clear(rows);
 		return false;
 	}
-	rows->fields = head.fields;
 	rows->wall_ms = head.true_ms;
 	/* Moments of that boot, on the clock of this one: by the wall clock. */
 	rows->shift_ms = (now_ms - wall_ms) - (head.mono_ms - head.wall_ms);

@@ -33,8 +33,8 @@ fetch_free(struct fetch *fetch)
 		vmctl->asked--;
 	TAILQ_REMOVE(&fetch->host->fetches, fetch, next);
 	for (size_t i = 0; i < fetch->count; i++) {
-		walk_free(fetch->walks[i]);
-		rows_clear(&fetch->rows[i]);
+		walk_free(fetch->parts[i].walk);
+		rows_clear(&fetch->parts[i].rows);
 	}
 	free(fetch);
 	vmctl_closed(vmctl);
@@ -42,41 +42,42 @@ fetch_free(struct fetch *fetch)
 
 /* The new rows take the place of the old ones; where there are none, those of the cache do. */
 static void
-fetch_take_rows(struct fetch *fetch)
+fetch_take_rows(struct fetch *fetch, enum answer answer)
 {
 	struct vmctl_host *host = fetch->host;
 
 	for (size_t i = 0; i < fetch->count; i++) {
-		enum mib_kind kind = fetch->wants[i].kind;
+		struct part *part = &fetch->parts[i];
+		enum mib_kind kind = part->want.kind;
 		struct rows *rows = &host->rows[kind];
 
-		if (fetch->answer != ANSWER_OK) {
+		if (answer != ANSWER_OK) {
 			if (rows->wall_ms == 0)
 				vmctl_rows_recall(host, kind);
 			rows->stale = true;
 			continue;
 		}
 		rows_clear(rows);
-		rows_settle(&fetch->rows[i]);
-		*rows = fetch->rows[i];
-		fetch->rows[i] = (struct rows){0};
+		rows_settle(&part->rows);
+		*rows = part->rows;
+		part->rows = (struct rows){0};
 		rows->mono_ms = clock_mono_ms();
 		rows->wall_ms = clock_wall_ms();
 		/* Part of a table is nothing to remember it by. */
-		rows->changed = !fetch->wants[i].after;
+		rows->changed = !part->want.after;
 	}
 }
 
 static void
-fetch_end(struct fetch *fetch)
+fetch_end(struct fetch *fetch, enum answer answer, const char *error)
 {
 	struct vmctl_host *host = fetch->host;
 	struct vmctl *vmctl = host->vmctl;
 	vmctl_fetched *done = fetch->done;
 	void *arg = fetch->arg;
 
-	host_set_status(host, fetch->answer, fetch->error);
-	fetch_take_rows(fetch);
+	host_set_status(host, answer, error);
+	fetch_take_rows(fetch, answer);
 	vmctl->open++; /* until done has been called */
 	fetch_free(fetch);
 	done(arg, host);
@@ -87,9 +88,7 @@ fetch_end(struct fetch *fetch)
 void
 fetch_fail(struct fetch *fetch, enum answer answer, const char *error)
 {
-	fetch->answer = answer;
-	TEXT_SET(fetch->error, error);
-	fetch_end(fetch);
+	fetch_end(fetch, answer, error);
 }
 
 /* The first walk that fails is the end of all: the others would wait for the same. */
@@ -103,7 +102,7 @@ fetch_walked(void *arg, struct walk *walk, enum answer answer, const char *error
 	if (answer != ANSWER_OK)
 		fetch_fail(fetch, answer, error);
 	else if (fetch->open == 0)
-		fetch_end(fetch);
+		fetch_end(fetch, ANSWER_OK, "");
 }
 
 void
@@ -119,9 +118,10 @@ fetch_begin(struct fetch *fetch)
 	if (fetch->host->status == VMCTL_UNASKED)
 		fetch->host->status = VMCTL_ASKING;
 	fetch->open = fetch->count;
+	fetch->walking = true;
 	for (size_t i = 0; i < fetch->count; i++)
-		fetch->walks[i] =
-		    walk_start(session, &fetch->wants[i], &fetch->rows[i], fetch_walked, fetch);
+		fetch->parts[i].walk = walk_start(session, &fetch->parts[i].want,
+						  &fetch->parts[i].rows, fetch_walked, fetch);
 }
 
 void
@@ -129,11 +129,12 @@ vmctl_fetch(struct vmctl_host *host, const struct vmctl_want *wants, size_t coun
 	    vmctl_fetched *done, void *arg)
 {
 	struct vmctl *vmctl = host->vmctl;
-	struct fetch *fetch = mem_alloc(sizeof(*fetch));
+	struct fetch *fetch = mem_alloc(sizeof(*fetch) + count * sizeof(fetch->parts[0]));
 
 	fetch->host = host;
-	fetch->count = count < KIND_COUNT ? count : KIND_COUNT;
-	memcpy(fetch->wants, wants, fetch->count * sizeof(*wants));
+	fetch->count = count; /* not none */
+	for (size_t i = 0; i < count; i++)
+		fetch->parts[i].want = wants[i];
 	fetch->done = done;
 	fetch->arg = arg;
 	fetch->waiting = true;

@@ -148,15 +148,15 @@ struct fetch {
 	TAILQ_ENTRY(fetch) next; /* in the host's list */
 	TAILQ_ENTRY(fetch) turn; /* in the line for the window */
 	struct vmctl_host *host;
-	struct vmctl_want wants[KIND_COUNT];
-	struct rows rows[KIND_COUNT];
-	struct walk *walks[KIND_COUNT];
 	size_t count, open;
-	bool waiting, begun;
-	enum answer answer;
-	char error[VMCTL_ERROR_SIZE];
+	bool waiting, begun, walking;
 	vmctl_fetched *done;
 	void *arg;
+	struct part {
+		struct vmctl_want want;
+		struct rows rows;
+		struct walk *walk;
+	} parts[]; /* count of them */
 };
 
 struct job; /* request.c */
@@ -173,7 +173,7 @@ struct vmctl_host {
 	size_t groups_count;
 	int timeout_ms, retries; /* 0, -1: the configuration's */
 	enum vmctl_status status;
-	char error[VMCTL_ERROR_SIZE];
+	char *error; /* NULL: none */
 	void *data;
 	struct resolving *resolving;
 	resolved_fn *resolved;

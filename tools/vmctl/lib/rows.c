@@ -55,7 +55,7 @@ void
 rows_add(struct rows *rows, enum mib_kind kind, const void *row)
 {
 	uint8_t packed[MIB_PACKED_MAX];
-	size_t size = mib_pack(kind, row, rows->fields, packed);
+	size_t size = mib_pack(kind, rows->fields, row, packed);
 
 	/* cppcheck-suppress uninitvar ; mib_pack() fills it */
 	rows_add_packed(rows, packed, size);
@@ -111,7 +111,7 @@ vmctl_row(const struct vmctl_host *host, enum mib_kind kind, size_t position, vo
 
 	if (position >= rows->count)
 		return false;
-	mib_unpack(kind, rows->at[position], rows->shift_ms, row);
+	mib_unpack(kind, rows->fields, rows->at[position], rows->shift_ms, row);
 	return true;
 }
 

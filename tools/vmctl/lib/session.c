@@ -1,6 +1,7 @@
 #include "tools/vmctl/lib/internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ struct session {
 	TAILQ_ENTRY(session) grave;
 	struct vmctl *vmctl;
 	const struct profile *profile;
-	char address[TRANSPORT_SIZE], who[VMCTL_NAME_SIZE];
+	char address[TRANSPORT_SIZE];
 	int timeout_ms, retries;
 	enum session_state state;
 	bool sending, armed, dead, refused; /* refused: by ICMP: nobody listens there */
@@ -62,7 +63,7 @@ struct session {
 	netsnmp_large_fd_set readable_set;
 	struct event *readable, *timer;
 	TAILQ_HEAD(asks, ask) waiting, sent, failed;
-	char error[VMCTL_ERROR_SIZE];
+	char *error; /* why it is of no use; NULL: nothing is wrong */
 };
 
 /* Everything that net-snmp would read from files or write is ours to decide. */
@@ -86,6 +87,19 @@ session_init(void)
 	else
 		unsetenv("MIBS");
 	free(mibs);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+session_say(struct session *session, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	free(session->error);
+	session->error = mem_string(text);
 }
 
 /* ---- keys ---- */
@@ -415,9 +429,9 @@ ask_failed(struct ask *ask, int error)
 	ask->answer = error == SNMPERR_BAD_SENDTO || error == 0 ? ANSWER_FAILED : ANSWER_REFUSED;
 	if (ask->answer == ANSWER_FAILED && errno == ECONNREFUSED) {
 		ask->answer = ANSWER_SILENT;
-		TEXT_SET(session->error, "no SNMP agent listens there");
+		session_say(session, "no SNMP agent listens there");
 	} else {
-		TEXT_FORMAT(session->error, "nothing can be sent to it: %s",
+		session_say(session, "nothing can be sent to it: %s",
 			    ask->answer == ANSWER_FAILED ? strerror(errno)
 							 : snmp_api_errstring(error));
 	}
@@ -492,8 +506,12 @@ session_turn(int fd, short what, void *arg)
 
 	(void)fd, (void)what;
 	session->armed = false;
-	while (!session->dead && (ask = TAILQ_FIRST(&session->failed)))
-		ask_end(ask, &session->failed, ask->answer, NULL, session->error);
+	while (!session->dead && (ask = TAILQ_FIRST(&session->failed))) {
+		char error[VMCTL_ERROR_SIZE];
+
+		TEXT_SET(error, session->error ? session->error : "");
+		ask_end(ask, &session->failed, ask->answer, NULL, error);
+	}
 	if (session->dead || !session->link)
 		return;
 	snmp_sess_timeout(session->link);
@@ -600,14 +618,14 @@ session_open(struct session *session)
 	} else {
 		template_v3(session, &template);
 		if (*session->profile->keys->error) {
-			TEXT_SET(session->error, session->profile->keys->error);
+			session_say(session, "%s", session->profile->keys->error);
 			return false;
 		}
 	}
 	session->link = snmp_sess_open(&template);
 	explicit_bzero(&template, sizeof(template));
 	if (!session->link) {
-		TEXT_FORMAT(session->error, "no session to %s: %s", session->address,
+		session_say(session, "no session to %s: %s", session->address,
 			    errno ? strerror(errno) : snmp_api_errstring(snmp_errno));
 		return false;
 	}
@@ -618,7 +636,7 @@ session_open(struct session *session)
 	transport = snmp_sess_transport(session->link);
 	fd = transport->sock;
 	if (!session_connect(session, transport)) {
-		TEXT_FORMAT(session->error, "no way to %s: %s", session->address, strerror(errno));
+		session_say(session, "no way to %s: %s", session->address, strerror(errno));
 		snmp_sess_close(session->link);
 		session->link = NULL;
 		return false;
@@ -663,6 +681,7 @@ session_bury(struct session *session)
 	}
 	netsnmp_large_fd_set_cleanup(&session->readable_set);
 	event_free(session->timer);
+	free(session->error);
 	free(session);
 }
 

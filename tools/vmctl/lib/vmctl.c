@@ -39,6 +39,7 @@ host_free(struct vmctl_host *host)
 		free(host->groups[i]);
 	free(host->groups);
 	free(host->profile);
+	free(host->error);
 	free(host->text);
 	free(host);
 }
@@ -333,7 +334,7 @@ vmctl_host_status(const struct vmctl_host *host)
 const char *
 vmctl_host_error(const struct vmctl_host *host)
 {
-	return host->error;
+	return host->error ? host->error : "";
 }
 
 void *
@@ -357,7 +358,8 @@ host_set_status(struct vmctl_host *host, enum answer answer, const char *error)
 						     [ANSWER_FAILED] = VMCTL_FAILED};
 
 	host->status = statuses[answer];
-	TEXT_SET(host->error, answer == ANSWER_OK ? "" : error);
+	free(host->error);
+	host->error = answer == ANSWER_OK ? NULL : mem_string(error);
 }
 
 /* A fetch that waits for the host's address. */
@@ -367,7 +369,7 @@ fetch_resolving(const struct vmctl_host *host)
 	struct fetch *fetch;
 
 	TAILQ_FOREACH (fetch, &host->fetches, next)
-		if (fetch->begun && !fetch->walks[0])
+		if (fetch->begun && !fetch->walking)
 			return fetch;
 	return NULL;
 }

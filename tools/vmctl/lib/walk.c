@@ -32,7 +32,7 @@ struct walk {
 	size_t columns;
 	uint32_t *arcs; /* width of them for each cursor */
 	size_t width;
-	size_t asked[MIB_FIELDS_MAX]; /* the cursors that the open PDU asks for */
+	uint8_t asked[MIB_FIELDS_MAX]; /* the cursors that the open PDU asks for */
 	size_t asked_count;
 	size_t repetitions, pdus, rows_seen;
 	unsigned char *rows; /* that are not complete, ascending */
@@ -93,7 +93,7 @@ walk_choose(struct walk *walk)
 	walk->asked_count = 0;
 	for (size_t i = 0; i < walk->columns; i++)
 		if (!walk->cursors[i].over)
-			walk->asked[walk->asked_count++] = i;
+			walk->asked[walk->asked_count++] = (uint8_t)i;
 	walk->repetitions = walk->asked_count ? VARBINDS_MAX / walk->asked_count : 0;
 	if (walk->repetitions == 0)
 		walk->repetitions = 1;
@@ -111,6 +111,8 @@ walk_new(const struct vmctl_want *want, struct rows *rows)
 	walk->width = index_width[mib_kinds[want->kind].index];
 	walk->cursors = mem_array(MIB_FIELDS_MAX, sizeof(*walk->cursors));
 	walk_add_columns(walk, fields);
+	if (walk->columns == 0) /* nothing but the key */
+		walk_add_columns(walk, ~UINT64_C(0));
 	walk->cursors = mem_resize(walk->cursors, walk->columns, sizeof(*walk->cursors));
 	walk->arcs = mem_array(walk->columns * walk->width, sizeof(*walk->arcs));
 	if (want->after)
