@@ -1,7 +1,6 @@
 #include "base/uuid.h"
 
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -12,9 +11,13 @@ uuid_text(const uint8_t uuid[UUID_SIZE], char text[UUID_TEXT_SIZE])
 {
 	char *to = text;
 
-	for (int i = 0; i < UUID_SIZE; i++)
-		to += sprintf(to, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
-			      uuid[i]);
+	for (int i = 0; i < UUID_SIZE; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*to++ = '-';
+		*to++ = "0123456789abcdef"[uuid[i] >> 4];
+		*to++ = "0123456789abcdef"[uuid[i] & 15];
+	}
+	*to = 0;
 }
 
 static int

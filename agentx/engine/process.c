@@ -3,6 +3,7 @@
  * other. It owns the configuration, the decisions and the store.
  */
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -601,8 +602,9 @@ engine_main(const struct options *options)
 		fatal("there is no configuration from the parent");
 	self.hypervisor = channel_new(self.base, "hypervisor", &hypervisor, NULL);
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
-	self.prober = prober_new(self.base, process_take_fd(PROCESS_ICMP_FD),
-				 process_take_fd(PROCESS_ICMP6_FD), service_probed, NULL);
+	self.prober =
+	    prober_new(self.base, process_take_socket(PROCESS_ICMP_FD, IPPROTO_ICMP),
+		       process_take_socket(PROCESS_ICMP6_FD, IPPROTO_ICMPV6), service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
 	self.tick_ms = INT64_MAX;
 	if (options->record)
