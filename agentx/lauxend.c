@@ -22,7 +22,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-enum { OPTION_CHILD = 256, OPTION_VERSION };
+enum { OPTION_CHILD = 256, OPTION_RECORD, OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"file", required_argument, NULL, 'f'},
@@ -31,13 +31,14 @@ static const struct option long_options[] = {
     {"check", no_argument, NULL, 'n'},
     {"user", required_argument, NULL, 'u'},
     {"child", required_argument, NULL, OPTION_CHILD},
+    {"record", required_argument, NULL, OPTION_RECORD},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {0},
 };
 
 static const char help[] =
-    "usage: lauxend [-dnv] [-f FILE] [-u USER]\n"
+    "usage: lauxend [-dnv] [-f FILE] [-u USER] [--record FILE]\n"
     "       lauxend --request VERB VM [NUMBER] [...]\n"
     "       lauxend --action VERB VM [NUMBER] [-f FILE]\n"
     "  -f, --file FILE   the configuration (" DEFAULT_FILE ")\n"
@@ -45,11 +46,12 @@ static const char help[] =
     "  -v, --verbose     log more; with -n print the configuration, defaults included\n"
     "  -n, --check       check the configuration and end\n"
     "  -u, --user USER   whom engine and agentx run as, started by root (" DEFAULT_USER ")\n"
+    "      --record FILE record what the engine is told, for who looks into a fault of it\n"
     "      --request ... hand a request to the running agent, as a manager would; first option, "
     "see\n"
     "                    lauxend --request --help\n"
-    "      --action ...  without the agent, do to a VM what a manager may ask for: start, "
-    "shutdown, reboot, pause,\n"
+    "      --action ...  without the agent, do to a VM what a manager may ask for: start,\n"
+    "                    shutdown, reboot, pause,\n"
     "                    unpause, destroy, save, restore, memory (with its MiB); first option\n"
     "  -h, --help        this text\n"
     "      --version     the version\n"
@@ -63,7 +65,7 @@ static const char help[] =
     "  lauxend --action memory www 512\n";
 
 struct arguments {
-	const char *file, *user, *child;
+	const char *file, *user, *child, *record;
 	bool foreground, check, help, version;
 	int verbose;
 };
@@ -103,6 +105,9 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case OPTION_CHILD:
 			arguments->child = optarg;
+			break;
+		case OPTION_RECORD:
+			arguments->record = optarg;
 			break;
 		case OPTION_VERSION:
 			arguments->version = true;
@@ -174,8 +179,11 @@ main(int argc, char **argv)
 		fputs(arguments.help ? help : "lauxend " VERSION "\n", stdout);
 		return EXIT_SUCCESS;
 	}
-	options =
-	    (struct options){.foreground = arguments.foreground, .verbose = arguments.verbose};
+	options = (struct options){
+	    .foreground = arguments.foreground,
+	    .verbose = arguments.verbose,
+	    .record = arguments.record ? config_path(arguments.record) : NULL,
+	};
 	if (arguments.check)
 		return check_file(arguments.file, arguments.verbose > 0);
 	if (arguments.child)

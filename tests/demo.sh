@@ -127,5 +127,38 @@ if [ -n "${KEEP:-}" ]; then
 	END
 	exit 0
 fi
+
+step "7. Supervision: the nine servers of LauXen's scenario A, which need each other"
+lx_stop "$LX_LAUXEND"
+lx_stop "$LX_SIMXEN"
+scenario_begin # tests/lib.sh
+grep -E '^vm|needs' "$LX_DIR/scenario.conf" | sed -E 's/^vm ("[^"]*").*/vm \1/' | paste -sd' ' | sed 's/vm "/\nvm "/g' | sed 1d
+show "lauxend --request launch '*'"
+began=$(now_ms)
+"$LX_BUILD/lauxend" --request launch '*' -f "$LX_DIR/lauxen.conf" || fail "the launch failed"
+echo "all nine serve after $((($(now_ms) - began) / 100))00 ms; each started when what it needs was up (boot times are 1/40 of LauXen's):"
+sed -nE 's/^[0-9:.]+ simxen: ([0-9]+) ms: domain [0-9]+ (servidor[0-9]): born$/\1 \2/p' "$LX_DIR/simxen.log" |
+	awk 'NR == 1 { first = $1 } { printf "    %5d ms  %s\n", $1 - first, $2 }'
+community=public
+snmp snmpwalk -OQs "$LX_AGENT" LAUXEN-MIB::lxPlanWave
+
+step "8. The service of servidor1, which all need, hangs: those that need it are paused, it is restarted"
+traps >/dev/null
+show "simxen ctl service-hang servidor1 22"
+lx_sim service-hang servidor1 22 || fail "simxen does not hang it"
+lx_wait 20 trapped "lxVmBlocked.*servidor9" || fail "servidor9 was not paused"
+snmp snmpwalk -OQs "$LX_AGENT" LAUXEN-MIB::lxVmMonitor
+lx_wait 40 trapped "lxVmUnblocked.*servidor9" || fail "servidor9 was not resumed"
+lx_wait 10 all_running || fail "not all run again"
+tail -n "+$((seen + 1))" "$LX_TRAPS" | sed -nE "s/.*LAUXEN-MIB::(lx(Service|Dependency|VmBlocked|VmUnblocked|VmRestarted)[A-Za-z]*)[|,].*lxEventText[.0-9]* = ([^|]*).*/    \1: \3/p"
+seen=$(sequence)
+
+step "9. Ordered shutdown: dependents first, a provider once they are off"
+show "lauxend --request shutdown '*'"
+: >"$LX_DIR/simxen.log"
+"$LX_BUILD/lauxend" --request shutdown '*' -f "$LX_DIR/lauxen.conf" || fail "the shutdown failed"
+sed -nE 's/^[0-9:.]+ simxen: ([0-9]+) ms: domain [0-9]+ (servidor[0-9]): gone$/\1 \2/p' "$LX_DIR/simxen.log" |
+	awk 'NR == 1 { first = $1 } { printf "    %5d ms  %s is off\n", $1 - first, $2 }'
+
 lx_end
 step "done: all is stopped and removed ($LX_DIR is gone)"

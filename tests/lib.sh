@@ -159,6 +159,25 @@ lx_lauxend() {
 		{ echo "lauxend does not answer through snmpd; its log:"; tail -n 30 "$LX_DIR/lauxend.log"; exit 2; }
 }
 
+# scenario_begin [a|b] [PART]: simxen with its log, and lauxend, with the nine servers of that scenario of
+# LauXen; they boot in 1/PART (40) of the time. Nothing is launched yet.
+scenario_begin() {
+	local scenario=${1:-a} part=${2:-40} file
+	mkdir -p "$LX_DIR/scenario-$scenario"
+	for file in conf/examples/scenario-"$scenario"/*.cfg; do
+		sed -E "s/127\.14\.[12]/$LX_NET/" "$file" |
+			awk -v part="$part" '/^simxen_boot_ms/ { $3 = int($3 / part) } { print }' \
+				>"$LX_DIR/scenario-$scenario/${file##*/}"
+	done
+	sed -nE '/^vm /,/^}/p' conf/examples/scenario-"$scenario".conf |
+		sed -E "s/127\.14\.[12]/$LX_NET/; s|\"scenario-|\"$LX_DIR/scenario-|" >"$LX_DIR/scenario.conf"
+	lx_simxen --move-ports --shutdown-ms 200 -v
+	LX_SUPERVISION=${LX_SUPERVISION-'autostart = no interval = "2s" timeout = "500ms" fall = 2 grace = "2s"'} \
+		LX_HV_CONF=${LX_HV_CONF-'shutdown-timeout = "10s"'} lx_config "$(cat "$LX_DIR/scenario.conf")"
+	lx_lauxend -v
+}
+now_ms() { local now=${EPOCHREALTIME/[.,]/}; echo "${now%???}"; }
+
 LX_ROOT=1.3.6.1.4.1.8072.9999.9999.2008
 # Arcs of tables and columns, as in mib/objects.h.
 LX_VM=$LX_ROOT.1.4.1

@@ -45,14 +45,18 @@ mem_string(const char *text)
 }
 
 /* Octets of the UTF-8 sequence at text, or 0 where it is broken or a control character. */
-static size_t
+static inline size_t
 text_sequence(const unsigned char *text)
 {
-	size_t length = *text < 0x80			? 1
-			: *text >= 0xc2 && *text < 0xe0 ? 2
-			: *text >= 0xe0 && *text < 0xf0 ? 3
-			: *text >= 0xf0 && *text < 0xf5 ? 4
-							: 0;
+	size_t length;
+
+	if (*text >= ' ' && *text < 0x7f)
+		return 1;
+	length = *text < 0x80			 ? 1
+		 : *text >= 0xc2 && *text < 0xe0 ? 2
+		 : *text >= 0xe0 && *text < 0xf0 ? 3
+		 : *text >= 0xf0 && *text < 0xf5 ? 4
+						 : 0;
 
 	if (*text < ' ' || *text == 0x7f)
 		return 0;
@@ -71,6 +75,10 @@ text_set(char *to, size_t size, const char *text)
 	while (*from) {
 		size_t length = text_sequence(from);
 
+		if (length == 1 && used + 1 < size) { /* nearly always */
+			to[used++] = (char)*from++;
+			continue;
+		}
 		if (used + (length ? length : 1) >= size)
 			break;
 		if (length)

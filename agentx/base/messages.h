@@ -88,8 +88,9 @@ struct restarts {
 struct fact_host {
 	char software[32]; /* "Xen", "simxen" */
 	char version[64];
-	int64_t boot_mono_ms; /* clock_mono_ms() when the hypervisor began */
-	uint32_t cpus;	      /* physical, online */
+	int64_t boot_mono_ms;	    /* clock_mono_ms() when the hypervisor began */
+	uint8_t boot_id[UUID_SIZE]; /* of its boot, as no other has it; zero: not known */
+	uint32_t cpus;		    /* physical, online */
 	uint32_t cpu_mhz;
 	uint64_t memory_kib, memory_free_kib;
 };

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -102,8 +103,13 @@ process_init(enum role role, const struct options *options, const struct process
 }
 
 int
-process_take_fd(int fd)
+process_take_socket(int fd, int protocol)
 {
+	socklen_t size = sizeof(int);
+	int of;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &of, &size) < 0 || of != protocol)
+		return -1;
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1 : fd;
 }
 

@@ -24,6 +24,7 @@ struct event_base;
 struct options {
 	bool foreground; /* log to stderr */
 	int verbose;
+	const char *record; /* absolute path: what the engine is told is recorded there; or NULL */
 };
 
 struct process_handlers {
@@ -43,8 +44,9 @@ struct event_base *process_init(enum role role, const struct options *options,
 /* Runs the loop until SIGTERM, SIGINT or the parent's end; returns the exit status. */
 int process_run(void);
 
-/* A descriptor that was inherited, with close-on-exec; -1: it was not. */
-int process_take_fd(int fd);
+/* A socket of that protocol (IPPROTO_...) that was inherited as fd, with close-on-exec; -1: it was
+ * not. */
+int process_take_socket(int fd, int protocol);
 
 /* Asks the parent to read the configuration anew; the answer is reload() or reload_refused(). */
 void process_ask_reload(void);

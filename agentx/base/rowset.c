@@ -108,22 +108,47 @@ rowset_insert(struct rowset *set, size_t position, const void *data)
 }
 
 bool
-rowset_put(struct rowset *set, const void *data)
+rowset_replace(struct rowset *set, void *data, const void *with)
 {
-	size_t position = rowset_seek(set, data);
-	struct row *row = position < set->count ? set->rows[position] : NULL;
+	struct row *row = row_of(data);
 
-	if (!row || set->compare(row->data, data) != 0) {
-		row = rowset_insert(set, position, data);
-	} else if (memcmp(row->data, data, set->row_size) == 0) {
-		row->seen = true;
-		return false;
-	} else {
-		memcpy(row->data, data, set->row_size);
-	}
 	row->seen = true;
+	if (memcmp(row->data, with, set->row_size) == 0)
+		return false;
+	memcpy(row->data, with, set->row_size);
 	row_note_change(set, row);
 	return true;
+}
+
+static bool
+rowset_put_at(struct rowset *set, const void *data, struct row **row)
+{
+	size_t position = rowset_seek(set, data);
+
+	*row = position < set->count ? set->rows[position] : NULL;
+	if (*row && set->compare((*row)->data, data) == 0)
+		return rowset_replace(set, (*row)->data, data);
+	*row = rowset_insert(set, position, data);
+	(*row)->seen = true;
+	row_note_change(set, *row);
+	return true;
+}
+
+bool
+rowset_put(struct rowset *set, const void *data)
+{
+	struct row *row;
+
+	return rowset_put_at(set, data, &row);
+}
+
+void *
+rowset_place(struct rowset *set, const void *data)
+{
+	struct row *row;
+
+	rowset_put_at(set, data, &row);
+	return row->data;
 }
 
 static void

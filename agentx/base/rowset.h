@@ -34,7 +34,7 @@ void rowset_dispose(struct rowset *set);
 /* Position of the first row whose key is not below that of key; count where there is none. */
 size_t rowset_seek(const struct rowset *set, const void *key);
 
-/* The row with key's key, or NULL. Valid until the set changes. */
+/* The row with key's key, or NULL. Valid until that row is removed. */
 void *rowset_find(const struct rowset *set, const void *key);
 void *rowset_at(const struct rowset *set, size_t position);
 
@@ -47,8 +47,14 @@ void rowset_clear(struct rowset *set);
 void rowset_begin(struct rowset *set);
 void rowset_end(struct rowset *set);
 
-/* Marks the row at data (a pointer that find or at gave) as changed after it was edited in place.
- */
+/* The same as put, for the row at data (a pointer that place, find or at gave): its key is not
+ * looked for. */
+bool rowset_replace(struct rowset *set, void *data, const void *row);
+
+/* Puts, and gives where the row stands. */
+void *rowset_place(struct rowset *set, const void *row);
+
+/* Marks the row at data (as above) as changed after it was edited in place. */
 void rowset_touch(struct rowset *set, void *data);
 
 /* Takes the oldest changed row: copies it to row, sets *gone. False where none waits. */

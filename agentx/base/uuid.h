@@ -15,4 +15,7 @@ bool uuid_is_zero(const uint8_t uuid[UUID_SIZE]);
 bool uuid_equal(const uint8_t a[UUID_SIZE], const uint8_t b[UUID_SIZE]);
 void uuid_random(uint8_t uuid[UUID_SIZE]); /* version 4 */
 
+/* The same from the same numbers, and another from others. Version 8: of our own making. */
+void uuid_derive(uint8_t uuid[UUID_SIZE], uint64_t a, uint64_t b);
+
 #endif

@@ -17,6 +17,13 @@ vm_is_off(const struct vm *vm)
 	return vm->known && !vm->domain && vm->presence == PRESENCE_OFF;
 }
 
+/* It has ended, and its file has its domain preserved: that must go before it can start again. */
+bool
+vm_is_preserved(const struct vm *vm)
+{
+	return vm->domain && vm->presence == PRESENCE_OFF && vm->reaped && !vm->action;
+}
+
 bool
 vm_has_all(const struct vm *vm)
 {
@@ -75,23 +82,68 @@ vm_is_well(const struct vm *vm)
 }
 
 /* What it needs and has not, in words. */
+/* A VM that will not give it by itself what it needs and has not; NULL: there is none. */
+const struct vm *
+care_lacks(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->needs_count; i++) {
+		const struct vm *carrier = service_carrier(vm->needs[i].service);
+
+		if (vm->needs[i].state != DEPENDENCY_OK && carrier && carrier->policy.hopeless)
+			return carrier;
+	}
+	return NULL;
+}
+
+/* Nothing that supervision may do will make all answer that it carries; only a person can. */
+static bool
+is_hopeless(const struct vm *vm)
+{
+	if (!vm->config || !vm->known || vm_is_well(vm))
+		return false;
+	if (vm->kept.needs_human || vm_is_preserved(vm))
+		return true;
+	if (vm_in_maintenance(vm) && vm->presence != PRESENCE_RUNS)
+		return !plan_names(vm);
+	if (vm->presence == PRESENCE_RUNS)
+		return vm->kept.goal == PLAN_OFF || care_lacks(vm);
+	if (vm->kept.goal != PLAN_RUN)
+		return true;
+	return (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action) || care_lacks(vm);
+}
+
+/* Appends as much as leaves room for " and 12345 more"; false: nothing. */
+static bool
+text_append(char *text, size_t *length, size_t size, const char *piece)
+{
+	size_t more = strlen(piece);
+
+	if (*length + more + sizeof(" and 12345 more") > size)
+		return false;
+	memcpy(text + *length, piece, more + 1);
+	*length += more;
+	return true;
+}
+
 void
 care_list_needs(const struct vm *vm, char *text, size_t size)
 {
 	size_t length = 0, left = vm->needs_count - vm->needs_ok;
 
 	*text = '\0';
-	for (size_t i = 0; i < vm->needs_count; i++) {
-		const struct service *service = vm->needs[i].service;
-		char one[VM_NAME_SIZE + SERVICE_NAME_SIZE + 4];
+	for (size_t i = 0; i < vm->needs_count && left > 0; i++) {
+		const struct store_service *service = &vm->needs[i].service->kept;
+		size_t before = length;
 
 		if (vm->needs[i].state == DEPENDENCY_OK)
 			continue;
-		snprintf(one, sizeof(one), "%s%s:%s", length ? ", " : "", service->kept.provider,
-			 service->kept.service);
-		if (length + strlen(one) + 16 >= size)
+		if (!text_append(text, &length, size, before ? ", " : "") ||
+		    !text_append(text, &length, size, service->provider) ||
+		    !text_append(text, &length, size, ":") ||
+		    !text_append(text, &length, size, service->service)) {
+			text[length = before] = '\0';
 			break;
-		length += (size_t)snprintf(text + length, size - length, "%s", one);
+		}
 		left--;
 	}
 	if (left > 0)
@@ -109,11 +161,12 @@ carries_failure(const struct vm *vm)
 	return false;
 }
 
-enum monitor_state
+static enum monitor_state
 care_monitor(const struct engine *engine, const struct vm *vm)
 {
 	bool comes = vm->verb == VERB_START || vm->verb == VERB_RESTORE ||
-		     vm->verb == ACTION_RESTART || vm->verb == ACTION_REPLACE;
+		     vm->verb == VERB_REBOOT || vm->verb == ACTION_RESTART ||
+		     vm->verb == ACTION_REPLACE;
 
 	if (!vm->config || vm->presence == PRESENCE_UNKNOWN)
 		return MONITOR_NONE;
@@ -140,6 +193,21 @@ care_monitor(const struct engine *engine, const struct vm *vm)
 	return vm_boots(engine, vm) && !vm_is_well(vm) ? MONITOR_STARTING : MONITOR_WATCHING;
 }
 
+/* What is to be known of it by others, once it is settled. */
+void
+care_settle(struct engine *engine, struct vm *vm)
+{
+	bool was = vm->policy.hopeless, was_well = vm->policy.well;
+
+	vm->policy.monitor = care_monitor(engine, vm);
+	vm->policy.hopeless = is_hopeless(vm);
+	vm->policy.well = vm_is_well(vm);
+	if (vm->policy.well != was_well && vm->primary)
+		vm_touch(engine, vm->primary);
+	for (size_t i = 0; vm->policy.hopeless != was && i < vm->dependents_count; i++)
+		vm_touch(engine, vm->dependents[i]);
+}
+
 /* ---- what is kept ---- */
 
 static void tell(struct engine *engine, enum event_type type, const struct vm *vm,
@@ -156,7 +224,9 @@ tell(struct engine *engine, enum event_type type, const struct vm *vm, const cha
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	TEXT_FORMAT(event->text, "%.50s: %s", vm->kept.name, text);
-	log_info("VM %s: %s: %s", vm->kept.name, name_of(event_type_names, (int)type), text);
+	if (type != EVENT_VM_BLOCKED && type != EVENT_VM_UNBLOCKED) /* its state will tell */
+		log_info("VM %s: %s: %s", vm->kept.name, name_of(event_type_names, (int)type),
+			 text);
 }
 
 /* From what an engine before us kept, on its clock, to ours. */

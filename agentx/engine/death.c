@@ -91,8 +91,7 @@ death_bury(struct engine *engine, struct vm *vm, uint32_t verb, enum on_action p
 		verb = ACTION_REAP;
 	if (!death_is_due(engine, vm, verb == ACTION_REPLACE))
 		return;
-	if (verb == ACTION_REPLACE && death_is_crash(vm) && vm_is_watched(vm) &&
-	    !vm_in_maintenance(vm))
+	if (verb == ACTION_REPLACE && death_is_crash(vm) && vm_is_watched(vm))
 		care_tell_restart(engine, vm, "it crashed");
 	vm->bury_at_ms = 0;
 	vm->reaped = true;

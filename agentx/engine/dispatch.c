@@ -9,6 +9,12 @@
 #define AWAIT_MS 5000		     /* for a domain that an action made to be listed */
 #define INTERNAL (UINT64_C(1) << 63) /* ids of actions that no manager asked for */
 
+bool
+request_is_internal(uint64_t id)
+{
+	return id & INTERNAL;
+}
+
 /* Verbs that make a VM's domain end. */
 static bool
 ends_domain(uint32_t verb)
@@ -28,14 +34,10 @@ note_end(struct engine *engine, struct vm *vm)
 {
 	if (!ends_domain(vm->verb) || vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
 		return;
+	vm->acted_verb = vm->verb;
+	vm->acted_by_us = request_is_internal(vm->action);
 	vm->acted_domid = vm->action_domid;
 	vm->acted_ms = engine->now.mono_ms;
-}
-
-bool
-request_is_internal(uint64_t id)
-{
-	return id & INTERNAL;
 }
 
 /* What its helper may take. */
@@ -128,7 +130,15 @@ request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t n
 	vm->action_domid = action->domid;
 	note_end(engine, vm);
 	request_send_own(engine, vm);
-	log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
+	if (verb != VERB_PAUSE && verb != VERB_UNPAUSE) /* of those many can be at once */
+		log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
+}
+
+/* An engine before us sent it. */
+static bool
+is_of_before(const struct request *request)
+{
+	return request->accepted_ms == 0;
 }
 
 /* Under the same ids: one that was begun is not begun again. Of one that an engine before us began
@@ -154,7 +164,19 @@ request_resend(struct engine *engine)
 		vm_touch(engine, vm);
 	}
 	TAILQ_FOREACH (request, &engine->requests, next)
-		if (request->sent && request_is_open(request))
+		if (request->sent && request_is_open(request) &&
+		    (engine->boot_known || !is_of_before(request)))
+			request_send(engine, request);
+}
+
+/* Whether they are of this boot of the host is known now. */
+void
+request_resend_old(struct engine *engine)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next)
+		if (request->sent && request_is_open(request) && is_of_before(request))
 			request_send(engine, request);
 }
 
@@ -180,6 +202,22 @@ request_internal_vm(struct engine *engine, const struct outcome *outcome)
 	return NULL;
 }
 
+/* An engine before us sent it, and did not live to know that it was begun. */
+static void
+request_adopt(struct engine *engine, struct request *request, const struct outcome *outcome)
+{
+	struct vm *vm = request->vm;
+
+	if (request->sent || !vm || vm->action)
+		return;
+	request->sent = true;
+	request->kept.domid = outcome->action_domid;
+	vm->action = request->kept.number;
+	vm->verb = (uint32_t)request->kept.row.verb;
+	vm->action_domid = outcome->action_domid;
+	note_end(engine, vm);
+}
+
 void
 request_started(struct engine *engine, const struct message *message)
 {
@@ -188,8 +226,13 @@ request_started(struct engine *engine, const struct message *message)
 
 	if (outcome->id & INTERNAL)
 		request_internal_vm(engine, outcome);
-	if (!request || outcome->journal != engine->journal || outcome->state != REQUEST_RUNNING ||
-	    request->kept.row.state != REQUEST_QUEUED)
+	if (!request || outcome->journal != engine->journal)
+		return;
+	request_was_released(engine, request);
+	if (request->kept.row.state != REQUEST_QUEUED)
+		return;
+	request_adopt(engine, request, outcome);
+	if (outcome->state != REQUEST_RUNNING)
 		return;
 	request->kept.row.state = REQUEST_RUNNING;
 	request->kept.row.started = engine->now.wall_ms;
@@ -290,6 +333,7 @@ request_outcome(struct engine *engine, const struct message *message)
 		request_forget(engine, outcome.id, outcome.journal);
 		return;
 	}
+	request_was_released(engine, request);
 	if (!request_is_open(request)) {
 		if (request->settled)
 			request_forget(engine, outcome.id, outcome.journal);
@@ -298,4 +342,21 @@ request_outcome(struct engine *engine, const struct message *message)
 	request_finish(engine, request, &outcome);
 	if (request->vm && request->vm->action == outcome.id)
 		request_free_vm(engine, request->vm, &outcome);
+}
+
+/* The host was booted: their records are gone, and under the same ids they were begun anew. */
+void
+request_end_old(struct engine *engine, const char *why)
+{
+	struct outcome outcome = {.state = REQUEST_UNDECIDED};
+	struct request *request;
+
+	TEXT_SET(outcome.error, why);
+	TAILQ_FOREACH (request, &engine->requests, next) {
+		if (!request->sent || !request_is_open(request) || !is_of_before(request))
+			continue;
+		request_finish(engine, request, &outcome);
+		if (request->vm && request->vm->action == request->kept.number)
+			request_free_vm(engine, request->vm, &outcome);
+	}
 }

@@ -420,6 +420,7 @@ domain_heard(struct engine *engine)
 void
 domain_unheard(struct engine *engine)
 {
+	engine->host_changed = true;
 	domain_states_lost(engine, "its process says nothing");
 }
 
@@ -429,6 +430,7 @@ domain_sample(struct engine *engine, const struct message *message)
 	struct fact_sample sample = *(const struct fact_sample *)message->body;
 
 	sample.error[TEXT_SIZE - 1] = 0;
+	engine->host_changed = true;
 	if (sample.kind == SAMPLE_FIGURES)
 		engine->figures_told = true;
 	else

@@ -126,6 +126,24 @@ engine_effect(struct engine *engine, enum effect_type type)
 	return &queued->effect;
 }
 
+void
+engine_observe(struct engine *engine, void (*observe)(void *arg, const struct engine_call *call),
+	       void *arg)
+{
+	engine->observe = observe;
+	engine->observe_arg = arg;
+}
+
+/* What every call begins with. */
+static void
+engine_enter(struct engine *engine, const struct engine_call *call)
+{
+	engine->now = call->now;
+	if (engine->observe)
+		engine->observe(engine->observe_arg, call);
+}
+#define ENTER(engine, ...) engine_enter(engine, &(struct engine_call){__VA_ARGS__})
+
 bool
 engine_next_effect(struct engine *engine, struct effect *effect)
 {
@@ -136,6 +154,10 @@ engine_next_effect(struct engine *engine, struct effect *effect)
 	STAILQ_REMOVE_HEAD(&engine->effects, next);
 	*effect = queued->effect;
 	free(queued);
+	if (engine->observe)
+		engine->observe(engine->observe_arg, &(struct engine_call){.type = CALL_EFFECT,
+									   .now = engine->now,
+									   .effect = effect});
 	return true;
 }
 
@@ -175,7 +197,9 @@ engine_settle(struct engine *engine)
 		vm_settle_touched(engine);
 		plan_finish_settled(engine);
 	} while (engine->touched_count > 0);
-	rows_put_host(engine);
+	if (engine->host_changed)
+		rows_put_host(engine);
+	engine->host_changed = false;
 }
 
 void
@@ -186,12 +210,14 @@ engine_note(struct engine *engine, struct instant now, enum event_type type, con
 	char text[512];
 	va_list args;
 
-	engine->now = now;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	ENTER(engine, .type = CALL_NOTE, .now = now, .note = {type, text});
 	event = engine_event(engine, type, NULL);
 	TEXT_SET(event->text, text);
+	if (type == EVENT_STORE_RESTORED)
+		request_settle_all(engine);
 }
 
 void
@@ -199,8 +225,9 @@ engine_load(struct engine *engine, const struct config *config, struct instant n
 {
 	bool first = !engine->config;
 
-	engine->now = now;
+	ENTER(engine, .type = CALL_LOAD, .now = now);
 	engine->config = config;
+	engine->host_changed = true;
 	vm_load(engine);
 	rows_load(engine);
 	service_load(engine);
@@ -232,7 +259,7 @@ static const struct {
 void
 engine_message(struct engine *engine, struct instant now, const struct message *message)
 {
-	engine->now = now;
+	ENTER(engine, .type = CALL_MESSAGE, .now = now, .message = message);
 	for (size_t i = 0; i < sizeof(engine_messages) / sizeof(engine_messages[0]); i++) {
 		if (engine_messages[i].type != message->type)
 			continue;
@@ -251,12 +278,13 @@ engine_message(struct engine *engine, struct instant now, const struct message *
 void
 engine_peer(struct engine *engine, struct instant now, enum role role, bool there)
 {
-	engine->now = now;
+	ENTER(engine, .type = CALL_PEER, .now = now, .peer = {role, there});
 	if (role == ROLE_HYPERVISOR) {
 		engine->hypervisor_there = there;
 		if (there) {
 			domain_sweep(engine);
 			request_resend(engine);
+			vm_touch_all(engine); /* what was asked for meanwhile waits */
 		}
 	} else if (role == ROLE_AGENTX) {
 		/* Whatever was held by the agentx process that died was acknowledged, or may have
@@ -274,7 +302,7 @@ engine_peer(struct engine *engine, struct instant now, enum role role, bool ther
 void
 engine_stored(struct engine *engine, struct instant now, uint64_t number, int state, bool durable)
 {
-	engine->now = now;
+	ENTER(engine, .type = CALL_STORED, .now = now, .stored = {number, state, durable});
 	request_stored(engine, number, state, durable);
 	engine_settle(engine);
 }
@@ -282,7 +310,7 @@ engine_stored(struct engine *engine, struct instant now, uint64_t number, int st
 void
 engine_probed(struct engine *engine, struct instant now, const struct probe_report *report)
 {
-	engine->now = now;
+	ENTER(engine, .type = CALL_PROBED, .now = now, .report = report);
 	target_report(engine, report);
 	engine_settle(engine);
 }
@@ -290,7 +318,7 @@ engine_probed(struct engine *engine, struct instant now, const struct probe_repo
 void
 engine_reloaded(struct engine *engine, struct instant now, const char *error)
 {
-	engine->now = now;
+	ENTER(engine, .type = CALL_RELOADED, .now = now, .text = error);
 	request_reloaded(engine, error);
 	engine_settle(engine);
 }
@@ -314,7 +342,7 @@ engine_tick(struct engine *engine, struct instant now)
 {
 	struct timer *timer;
 
-	engine->now = now;
+	ENTER(engine, .type = CALL_TICK, .now = now);
 	engine_listen(engine);
 	while ((timer = timers_take(&engine->timers, now.mono_ms)))
 		timer->fire(timer->arg);

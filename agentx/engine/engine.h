@@ -105,6 +105,48 @@ int64_t engine_deadline(const struct engine *engine);
 /* Takes the oldest effect. Call until false after every call above. */
 bool engine_next_effect(struct engine *engine, struct effect *effect);
 
+/* A call as it comes in, or an effect as it is taken: all that a recording needs. A configuration
+ * and the store's content are known to who gives them. */
+enum engine_call_type {
+	CALL_LOAD = 1,
+	CALL_MESSAGE,  /* .message */
+	CALL_PEER,     /* .peer */
+	CALL_STORED,   /* .stored */
+	CALL_PROBED,   /* .report */
+	CALL_RELOADED, /* .text, or NULL */
+	CALL_NOTE,     /* .note */
+	CALL_TICK,
+	CALL_EFFECT, /* .effect */
+};
+
+struct engine_call {
+	enum engine_call_type type;
+	struct instant now;
+	union {
+		const struct message *message;
+		struct {
+			enum role role;
+			bool there;
+		} peer;
+		struct {
+			uint64_t number;
+			int state;
+			bool durable;
+		} stored;
+		const struct probe_report *report;
+		const char *text;
+		struct {
+			enum event_type type;
+			const char *text;
+		} note;
+		const struct effect *effect;
+	};
+};
+
+/* observe is told of each from now on; NULL: nobody is. It must not call the engine. */
+void engine_observe(struct engine *engine,
+		    void (*observe)(void *arg, const struct engine_call *call), void *arg);
+
 /* The rows, which track what changed. Those of lxAgent and lxEvent are the caller's to put. */
 struct mib_rows *engine_rows(struct engine *engine);
 

@@ -209,6 +209,7 @@ graph_clear(struct engine *engine)
 		vm->providers_count = vm->dependents_count = vm->mark = 0;
 		if (vm->config)
 			continue;
+		vm->plan_row = NULL; /* which goes with the others */
 		vm->services_count = vm->needs_count = 0;
 		vm->wave = 0;
 	}

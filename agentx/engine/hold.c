@@ -279,6 +279,14 @@ request_accept(struct engine *engine, struct request *request)
 	request_begin(engine, request);
 }
 
+/* It is carried out, so that it was released, and that was not stored. */
+void
+request_was_released(struct engine *engine, struct request *request)
+{
+	if (request->kept.row.state == REQUEST_HELD)
+		request_accept(engine, request);
+}
+
 void
 request_release(struct engine *engine, const struct message *message)
 {
@@ -339,15 +347,21 @@ request_drop(struct engine *engine, const struct message *message)
 	}
 }
 
-/* Held by an agentx process, or an engine, that is no more: the manager may have been told yes. */
+/* Held by an agentx process, or an engine, that is no more: the manager may have been told yes.
+ * Where it is not on disk yet he was not, and an engine that is killed now would know nothing of
+ * it. */
 void
 request_release_held(struct engine *engine, bool all)
 {
 	struct request *request, *next;
 
 	for (request = TAILQ_FIRST(&engine->requests); request; request = next) {
+		bool held = request->kept.row.state == REQUEST_HELD;
+
 		next = TAILQ_NEXT(request, next);
-		if (request->kept.row.state == REQUEST_HELD && (all || request->accepted_ms == 0))
+		if (held && all && request->accepted_ms != 0 && !request->on_disk)
+			request_remove(engine, request);
+		else if (held && (all || request->accepted_ms == 0))
 			request_accept(engine, request);
 		else if (request->removal != 0 && all)
 			request_cancel(engine, request);
@@ -379,6 +393,7 @@ request_show(struct engine *engine, struct request *request)
 void
 request_hold_stored(struct engine *engine, struct request *request, bool durable)
 {
+	request->on_disk = durable;
 	if (durable)
 		request_show(engine, request);
 	request_answer(engine, request->kept.token, request,

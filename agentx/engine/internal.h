@@ -42,6 +42,7 @@ struct service {
 	uint32_t changes; /* of its state */
 	uint32_t waiters; /* launches that wait for it */
 	char text[TEXT_SIZE];
+	struct mib_service *row; /* NULL: it has none */
 };
 
 /* What several services may have in common: one attempt serves them all. */
@@ -65,6 +66,8 @@ struct need {
 	struct service *service;
 	enum dependency_state state;
 	int64_t since_wall_ms;
+	struct mib_dependency *row; /* both as long as the graph stands */
+	struct mib_required *required;
 };
 
 /* What a VM is to its services. */
@@ -79,6 +82,8 @@ enum presence {
 struct policy {
 	int64_t wake_ms; /* it is settled again by then; INT64_MAX: only if something comes */
 	enum monitor_state monitor;
+	bool well;	       /* as vm_is_well() has it */
+	bool hopeless;	       /* only a person can make it answer again */
 	int64_t since_wall_ms; /* since when it is as its row of the plan says */
 	char why[TEXT_SIZE];   /* of the last action of ours */
 	char error[TEXT_SIZE]; /* why the last that failed did */
@@ -95,7 +100,6 @@ struct policy {
 	bool
 	    fresh; /* its next start is none, whatever was before: a person wants it, or the boot */
 	int64_t maintenance_ms; /* as kept.maintenance_wall_ms */
-	bool unseen;		/* it went without a word: perhaps with the host */
 	bool deferred;		/* it is one that engine->deferred speaks of */
 	bool spoken;		/* a person has asked for something since this engine began */
 	int64_t memory_rest_ms; /* as kept.memory_rest_wall_ms */
@@ -131,6 +135,7 @@ struct request {
 	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
 	int64_t ended_ms;    /* the same */
+	bool on_disk;	     /* as it is held */
 	struct plan *plan;   /* that it made; NULL: it is over, or none for plan.c */
 	bool shown;	     /* by the row of its VM, as what was last asked for */
 	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
@@ -156,6 +161,8 @@ struct vm {
 	bool done_by_us;	/* it was no request's */
 	uint32_t made_domid;	/* the domain that the last action made; 0: none */
 	bool made_by_us;
+	uint32_t acted_verb;
+	bool acted_by_us;
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	struct action own;     /* the action that runs, where it is ours and this engine began it */
@@ -175,6 +182,8 @@ struct vm {
 	bool unsaved;	       /* kept differs from the store */
 	bool touched;	       /* to be settled */
 	uint32_t shown;	       /* state that its row shows; 0: it has none */
+	struct mib_vm *row;    /* NULL: it has none */
+	struct mib_plan *plan_row; /* likewise */
 
 	/* graph.c: what the configuration says of it and the others */
 	struct vm *standby, *primary; /* NULL: none */
@@ -256,6 +265,8 @@ struct queued_effect {
 
 struct engine {
 	struct instant now;
+	void (*observe)(void *arg, const struct engine_call *call);
+	void *observe_arg;
 	const struct config *config;
 	uint64_t journal;
 	uint32_t next_sequence;
@@ -267,6 +278,8 @@ struct engine {
 	size_t order_count, order_room;
 	size_t touched_count, touched_from; /* all that are touched have this rank or a later one */
 	uint32_t shown[VM_CRASHED + 1];	    /* rows of VMs, by state */
+	const struct vm *settling;	    /* the one that is being settled; NULL: none is */
+	bool host_changed;		    /* what the host's row shows */
 	TAILQ_HEAD(, request) requests;
 	size_t requests_count;
 	struct rowset requests_by_number, requests_by_id; /* struct request_key */
@@ -310,12 +323,11 @@ struct engine {
 	uint64_t internal_actions;
 
 	TAILQ_HEAD(, plan) plans;
-	bool boot_known; /* of the host, by a look of ours */
-	int64_t boot_mono_ms;
-	int64_t boot_wall_ms;  /* as the store has it; 0: it knows of none */
-	bool unseen;	       /* a VM is */
-	uint64_t promised_mib; /* to VMs: what the host has free may not show it yet */
-	int64_t promised_ms;   /* mono: the last of that */
+	bool boot_known;	    /* of the host, by a look of ours */
+	uint8_t boot_id[UUID_SIZE]; /* as the store has it; zero: it knows of none */
+	bool unseen;		    /* a VM is */
+	uint64_t promised_mib;	    /* to VMs: what the host has free may not show it yet */
+	int64_t promised_ms;	    /* mono: the last of that */
 };
 
 /* engine.c */
@@ -392,10 +404,11 @@ void target_try(struct engine *engine, struct target *target);	    /* at once */
 void target_report(struct engine *engine, const struct probe_report *report);
 
 /* care.c: what supervision asks of a VM, and what it keeps, each change with its event */
-bool vm_is_off(const struct vm *vm);	  /* by the hypervisor's word, without a dead domain */
-bool vm_has_all(const struct vm *vm);	  /* every service that it needs is up */
-bool vm_is_replaced(const struct vm *vm); /* by its standby */
-bool vm_stands_in(const struct vm *vm);	  /* for its primary */
+bool vm_is_off(const struct vm *vm);	   /* by the hypervisor's word, without a dead domain */
+bool vm_is_preserved(const struct vm *vm); /* with one that stays */
+bool vm_has_all(const struct vm *vm);	   /* every service that it needs is up */
+bool vm_is_replaced(const struct vm *vm);  /* by its standby */
+bool vm_stands_in(const struct vm *vm);	   /* for its primary */
 bool vm_in_maintenance(const struct vm *vm);
 /* The n-th service that answers only while vm runs: its own, then its primary's where it stands in;
  * NULL: no more. */
@@ -403,7 +416,9 @@ struct service *vm_carries(const struct vm *vm, size_t n);
 bool vm_is_watched(const struct vm *vm); /* it carries one */
 bool vm_is_well(const struct vm *vm);	 /* it runs, and all that it carries is up */
 void care_list_needs(const struct vm *vm, char *text, size_t size); /* that are not up, in words */
-enum monitor_state care_monitor(const struct engine *engine, const struct vm *vm);
+/* A VM that will not give it by itself what it needs and has not; NULL: there is none. */
+const struct vm *care_lacks(const struct vm *vm);
+void care_settle(struct engine *engine, struct vm *vm); /* works out what others ask of it */
 void care_restore(struct engine *engine, struct vm *vm);
 void care_set_goal(struct engine *engine, struct vm *vm, enum plan_goal goal);
 void care_set_desired(struct vm *vm, enum vm_desired desired);
@@ -452,6 +467,7 @@ const char *plan_refusal(const struct engine *engine, const struct hold *hold);
 void plan_begin(struct engine *engine, struct request *request);
 void plan_restore(struct engine *engine, struct request *request);
 void plan_drop(struct engine *engine, struct request *request);
+void plan_interrupt(struct engine *engine, struct vm *vm, enum plan_goal goal);
 void plan_dispose(struct engine *engine);
 void plan_load(struct engine *engine);
 void plan_settle(struct engine *engine, struct vm *vm);
@@ -497,7 +513,8 @@ struct mib_event *request_event(struct engine *engine, enum event_type type,
 void request_announce(struct engine *engine, const struct request *request); /* its end */
 void request_finish(struct engine *engine, struct request *request, const struct outcome *outcome);
 void request_stored(struct engine *engine, uint64_t number, int state, bool durable);
-void request_resume(struct engine *engine); /* plans and the like of an engine before us */
+void request_settle_all(struct engine *engine); /* the store is well again */
+void request_resume(struct engine *engine);	/* plans and the like of an engine before us */
 void request_reloaded(struct engine *engine, const char *error); /* ends those that wait for it */
 void request_housekeeping(struct engine *engine);
 uint32_t request_open_count(const struct engine *engine);
@@ -507,6 +524,7 @@ void request_hold(struct engine *engine, const struct message *message);
 void request_hold_stored(struct engine *engine, struct request *request, bool durable);
 void request_removal_stored(struct engine *engine, struct request *request, bool durable);
 void request_release(struct engine *engine, const struct message *message);
+void request_was_released(struct engine *engine, struct request *request);
 void request_drop(struct engine *engine, const struct message *message);
 void request_release_held(struct engine *engine, bool all);
 
@@ -515,15 +533,18 @@ void request_dispatch(struct engine *engine, struct vm *vm);
 /* Starts an action that no manager asked for; number as struct action has it. */
 void request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t number);
 bool request_is_internal(uint64_t id);
-void request_resend(struct engine *engine); /* a new hypervisor process */
+void request_resend(struct engine *engine); /* to a new hypervisor process */
+/* What an engine before us sent: once more, or, as the host was booted since, to its end. */
+void request_resend_old(struct engine *engine);
+void request_end_old(struct engine *engine, const char *why);
 void request_started(struct engine *engine, const struct message *message);
 void request_outcome(struct engine *engine, const struct message *message);
 void request_forget(struct engine *engine, uint64_t id, uint64_t journal);
 
 /* rows.c: facts into rows */
-void rows_put_service(struct engine *engine, const struct service *service);
-void rows_put_plan(struct engine *engine, const struct vm *vm);
-void rows_put_need(struct engine *engine, const struct need *need);
+void rows_put_service(struct engine *engine, struct service *service);
+void rows_put_plan(struct engine *engine, struct vm *vm);
+void rows_touch_need(struct engine *engine, const struct need *need);
 void rows_load(struct engine *engine); /* of what the configuration has: services, needs, plan */
 void rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state);
 void rows_put_host(struct engine *engine);

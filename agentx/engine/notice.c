@@ -1,17 +1,15 @@
 /* What others do to VMs: the host, guests, and persons, by hand or by request. */
 #include "engine/internal.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/uuid.h"
 
-#define OURS_MS 300000	    /* an end that an action asked for so lately is of its making */
-#define BOOT_NOISE_MS 60000 /* the wall clock tells of the host's boot, and is set at times */
-#define BOOT_TICK_MS 2000   /* and of one boot the same clock tells differently by so much */
-#define BOOT_LATELY_MS (10 * 60 * 1000) /* the host has just booted */
-#define MEMORY_REST_MS 3600000		/* memory that a person has set stays so long */
+#define OURS_MS 300000 /* an end that an action asked for so lately is of its making */
+#define BOOT_LATELY_MS (10 * 60 * 1000)
+#define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
 
 /*
  * ---- 4. What is done on purpose is respected ----
@@ -40,12 +38,37 @@ lived(enum vm_state state)
 	       state == VM_MIGRATING || state == VM_SHUTTING_DOWN;
 }
 
-/* An action, a person's or ours, ended the domain or was to. */
+/* An action brought it up, and it was gone again before it was ever listed. */
+static bool
+came_and_went(const struct vm *vm, enum vm_state from)
+{
+	return (from == VM_PREPARING || from == VM_RESUMING) && !vm->domain && !vm->action &&
+	       vm->failed_verb == 0 && vm->made_domid != 0;
+}
+
+/* Why it ended, by the hypervisor's word. */
+static uint32_t
+end_reason(const struct vm *vm)
+{
+	return vm->domain ? vm->domain->state.reason : vm->died;
+}
+
+/* An action, a person's or ours, ended the domain or was to; a save alone suspends it. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
+	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
+		return false;
 	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
+}
+
+/* It comes again by itself: a reboot, of its own or asked for. */
+static bool
+ends_to_begin(const struct engine *engine, const struct vm *vm)
+{
+	return end_reason(vm) == REASON_REBOOT ||
+	       (is_of_an_action(engine, vm) && vm->acted_verb == VERB_REBOOT);
 }
 
 static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
@@ -54,7 +77,7 @@ static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired de
 static void
 notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
 {
-	uint32_t reason = vm->domain ? vm->domain->state.reason : vm->died;
+	uint32_t reason = end_reason(vm);
 	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
 
 	if (is_of_an_action(engine, vm) || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
@@ -64,7 +87,8 @@ notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
 			    state == VM_SUSPENDED ? DESIRED_SUSPENDED : DESIRED_SHUTDOWN,
 			    vm->kept.change_reason);
 	else
-		vm->policy.unseen = engine->unseen = true;
+		vm->kept.unseen = engine->unseen = true; /* notice_host() tells */
+	vm->unsaved = true;
 }
 
 /* Its domain is new to it. One that a person started although something is missing is excused. */
@@ -74,7 +98,7 @@ notice_start(struct engine *engine, struct vm *vm)
 	bool ours = vm->action ? request_is_internal(vm->action)
 			       : vm->made_by_us && vm->made_domid == vm->kept.domid;
 
-	vm->policy.unseen = false;
+	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;
 	vm->policy.fresh = false;
 	if (ours)
@@ -112,15 +136,19 @@ notice_unpause(struct engine *engine, struct vm *vm)
 void
 notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to)
 {
+	bool ran = lived(from) || came_and_went(vm, from);
+
 	if (!vm->config)
 		return;
+	if (ran && !lived(to) && !ends_to_begin(engine, vm))
+		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);
 	else if (to == VM_RUNNING && !lived(from))
 		notice_start(engine, vm);
 	else if (to == VM_PAUSED && from == VM_RUNNING)
 		notice_pause(engine, vm);
-	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && lived(from))
+	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && ran)
 		notice_off(engine, vm, to);
 	else if (to == VM_CRASHED && !vm_is_watched(vm))
 		care_set_goal(engine, vm, PLAN_NONE); /* its file says what becomes of it */
@@ -129,7 +157,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 static void
 respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired, const char *why)
 {
-	vm->policy.unseen = false;
+	vm->kept.unseen = false;
 	vm->kept.excused = false;
 	care_unblock(engine, vm, "it is off");
 	care_set_goal(engine, vm, PLAN_NONE);
@@ -140,17 +168,18 @@ respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired, const
 /* ---- the host's boot ---- */
 
 /* With the host all that ran went down; what is to start by itself does, whatever it was before,
- * unless a person has spoken since (of which nothing is known where no boot was ever seen before).
- * A standby waits for its turn. */
+ * unless a person has spoken since: of which nothing is known where no boot was ever seen before. A
+ * standby waits for its turn. */
 static void
 boot_vm(struct engine *engine, struct vm *vm)
 {
-	bool first = engine->boot_wall_ms == 0 && vm->kept.desired > DESIRED_RUNNING;
-	bool starts = vm->config->policy.autostart && !vm->primary && !vm->policy.spoken && !first;
+	bool unknown = uuid_is_zero(engine->boot_id) && vm->kept.desired > DESIRED_RUNNING;
+	bool starts =
+	    vm->config->policy.autostart && !vm->primary && !vm->policy.spoken && !unknown;
 
 	if (vm->domain)
 		return;
-	vm->policy.unseen = false;
+	vm->kept.unseen = false;
 	vm->policy.fresh = true;
 	vm->kept.excused = false;
 	care_unblock(engine, vm, "the host was booted");
@@ -162,28 +191,28 @@ boot_vm(struct engine *engine, struct vm *vm)
 		care_set_goal(engine, vm, starts ? PLAN_RUN : PLAN_NONE);
 }
 
-/* The clock of the host's boot runs on while we live; across our own starts only the wall clock
- * tells, which a person or a time service may have set meanwhile. Where no boot was ever seen, or
- * the store is lost, one that is not lately was not ours to see to. */
-static bool
-host_is_booted_anew(const struct engine *engine, int64_t boot_wall_ms)
-{
-	if (engine->boot_known)
-		return llabs(engine->host.boot_mono_ms - engine->boot_mono_ms) > BOOT_TICK_MS;
-	if (engine->boot_wall_ms == 0)
-		return engine->now.mono_ms - engine->host.boot_mono_ms < BOOT_LATELY_MS;
-	return llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS;
-}
-
+/* Where no boot was ever seen, or the store is lost, one that is not lately was not ours to see to.
+ */
 static void
-host_keep_boot(struct engine *engine, int64_t boot_wall_ms)
+host_booted(struct engine *engine)
 {
-	engine->boot_wall_ms = boot_wall_ms;
+	bool launches = !uuid_is_zero(engine->boot_id) ||
+			engine->now.mono_ms - engine->host.boot_mono_ms < BOOT_LATELY_MS;
+
+	if (launches)
+		log_info("the host was booted: VMs that are to start by themselves are launched");
 	for (size_t i = 0; i < engine->order_count; i++) {
-		engine->order[i]->kept.boot_wall_ms = boot_wall_ms;
-		engine->order[i]->unsaved = true;
-		vm_touch(engine, engine->order[i]);
+		struct vm *vm = engine->order[i];
+
+		if (vm->config && launches)
+			boot_vm(engine, vm);
+		memcpy(vm->kept.boot_id, engine->host.boot_id, UUID_SIZE);
+		vm->unsaved = true;
+		vm_touch(engine, vm);
 	}
+	if (!uuid_is_zero(engine->boot_id))
+		request_end_old(engine, "the host went down meanwhile");
+	memcpy(engine->boot_id, engine->host.boot_id, UUID_SIZE);
 }
 
 /* Those that went without a word did not go with the host. */
@@ -192,31 +221,26 @@ host_settle_unseen(struct engine *engine)
 {
 	engine->unseen = false;
 	for (size_t i = 0; i < engine->order_count; i++)
-		if (engine->order[i]->policy.unseen)
+		if (engine->order[i]->kept.unseen)
 			respect_off(engine, engine->order[i], DESIRED_SHUTDOWN,
 				    "it is gone, and left no word why");
 }
 
+/* Which boot of the host this is. */
 void
 notice_host(struct engine *engine)
 {
-	int64_t boot_wall_ms =
-	    engine->now.wall_ms - (engine->now.mono_ms - engine->host.boot_mono_ms);
-	bool anew;
+	bool first = !engine->boot_known;
 
 	if (engine->host.memory_kib == 0 || !engine->states_ok)
 		return;
-	anew = host_is_booted_anew(engine, boot_wall_ms);
 	engine->boot_known = true;
-	engine->boot_mono_ms = engine->host.boot_mono_ms;
-	if (anew)
-		log_info("the host was booted: VMs that are to start by themselves are launched");
-	for (size_t i = 0; anew && i < engine->order_count; i++)
-		if (engine->order[i]->config)
-			boot_vm(engine, engine->order[i]);
-	if (anew || engine->boot_wall_ms == 0 ||
-	    llabs(boot_wall_ms - engine->boot_wall_ms) > BOOT_NOISE_MS / 2)
-		host_keep_boot(engine, boot_wall_ms);
+	if (!uuid_equal(engine->boot_id, engine->host.boot_id))
+		host_booted(engine);
+	if (first) {
+		request_resend_old(engine);
+		vm_touch_all(engine);
+	}
 	if (engine->unseen)
 		host_settle_unseen(engine);
 }
@@ -275,22 +299,23 @@ ACCEPT_MARK(memory_low, memory_low)
 /* What is desired of a VM from the moment that a request is accepted, and what else follows. */
 static const struct {
 	enum vm_desired desired; /* 0: as before */
+	enum plan_goal goal;	 /* of requests over many that it goes well with */
 	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
 } wishes[VERB_LAST + 1] = {
-    [VERB_START] = {DESIRED_RUNNING, accept_recall},
-    [VERB_REBOOT] = {DESIRED_RUNNING, accept_recall},
-    [VERB_RESTORE] = {DESIRED_RUNNING, accept_recall},
-    [VERB_UNPAUSE] = {DESIRED_RUNNING, NULL},
-    [VERB_PAUSE] = {DESIRED_PAUSED, accept_pause},
-    [VERB_SAVE] = {DESIRED_SUSPENDED, accept_off},
-    [VERB_SHUTDOWN] = {DESIRED_SHUTDOWN, accept_off},
-    [VERB_DESTROY] = {DESIRED_SHUTDOWN, accept_off},
-    [VERB_MEMORY] = {0, accept_memory},
-    [VERB_MAINTENANCE] = {0, accept_maintenance},
-    [VERB_MEMORY_MIN] = {0, accept_memory_min},
-    [VERB_MEMORY_MAX] = {0, accept_memory_max},
-    [VERB_MEMORY_HIGH] = {0, accept_memory_high},
-    [VERB_MEMORY_LOW] = {0, accept_memory_low},
+    [VERB_START] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_REBOOT] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_RESTORE] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
+    [VERB_UNPAUSE] = {DESIRED_RUNNING, PLAN_RUN, NULL},
+    [VERB_PAUSE] = {DESIRED_PAUSED, PLAN_NONE, accept_pause},
+    [VERB_SAVE] = {DESIRED_SUSPENDED, PLAN_OFF, accept_off},
+    [VERB_SHUTDOWN] = {DESIRED_SHUTDOWN, PLAN_OFF, accept_off},
+    [VERB_DESTROY] = {DESIRED_SHUTDOWN, PLAN_OFF, accept_off},
+    [VERB_MEMORY] = {0, 0, accept_memory},
+    [VERB_MAINTENANCE] = {0, 0, accept_maintenance},
+    [VERB_MEMORY_MIN] = {0, 0, accept_memory_min},
+    [VERB_MEMORY_MAX] = {0, 0, accept_memory_max},
+    [VERB_MEMORY_HIGH] = {0, 0, accept_memory_high},
+    [VERB_MEMORY_LOW] = {0, 0, accept_memory_low},
 };
 
 void
@@ -300,6 +325,8 @@ notice_request(struct engine *engine, struct vm *vm, const struct mib_request *r
 	vm->policy.retry_ms = 0;
 	if (request->verb < 0 || request->verb > VERB_LAST)
 		return;
+	if (wishes[request->verb].goal != 0)
+		plan_interrupt(engine, vm, wishes[request->verb].goal);
 	if (wishes[request->verb].desired != 0)
 		care_set_desired(vm, wishes[request->verb].desired);
 	if (wishes[request->verb].accept)

@@ -19,7 +19,9 @@ struct member {
 	TAILQ_ENTRY(member) of_vm;
 	struct plan *plan;
 	struct vm *vm;
-	bool named; /* by the request, and not only because another needs it */
+	bool named;	       /* by the request, and not only because another needs it */
+	enum plan_goal before; /* what was wanted of it before the request */
+	enum vm_desired desired;
 	bool settled;
 };
 
@@ -82,8 +84,9 @@ goal_of(const struct request *request)
 	return row->verb == VERB_DESIRE && row->number == DESIRED_RUNNING ? PLAN_RUN : PLAN_OFF;
 }
 
-/* Marks those that the request names, and for a launch what they need and is off: from the last
- * wave to the first, so that each is reached after all who need it. */
+/* Marks those that the request names, and for a launch all that those need, through others too, and
+ * that is not well or is to be off: from the last wave to the first, so that each is reached after
+ * all who need it. */
 static size_t
 mark_members(struct engine *engine, const struct request *request, enum plan_goal goal)
 {
@@ -104,8 +107,9 @@ mark_members(struct engine *engine, const struct request *request, enum plan_goa
 		for (size_t j = 0; j < vm->needs_count; j++) {
 			struct vm *provider = vm->needs[j].service->vm;
 
-			if (provider && !provider->mark && provider->presence == PRESENCE_OFF &&
-			    provider->kept.replaced == REPLACED_NOT)
+			if (provider && !provider->mark &&
+			    provider->kept.replaced == REPLACED_NOT &&
+			    (!vm_is_well(provider) || provider->kept.goal == PLAN_OFF))
 				provider->mark = 2;
 		}
 	}
@@ -197,7 +201,7 @@ member_settle(struct engine *engine, struct member *member)
 	set_stopping(engine, member->vm, has_open(member->vm, PLAN_OFF));
 }
 
-/* What was not begun is not to be any more: who runs is looked after again. */
+/* What was not begun is not to be any more: all is wanted of it again that was before. */
 static void
 member_give_up(struct engine *engine, struct member *member)
 {
@@ -208,13 +212,8 @@ member_give_up(struct engine *engine, struct member *member)
 	member_settle(engine, member);
 	if (begun || has_open(vm, goal) || vm->kept.goal != goal)
 		return;
-	if (goal == PLAN_RUN && vm->presence == PRESENCE_OFF) {
-		care_set_goal(engine, vm, PLAN_NONE);
-		care_set_desired(vm, DESIRED_SHUTDOWN);
-	} else if (goal == PLAN_OFF && vm->presence != PRESENCE_OFF) {
-		care_set_goal(engine, vm, PLAN_RUN);
-		care_set_desired(vm, DESIRED_RUNNING);
-	}
+	care_set_goal(engine, vm, member->before);
+	care_set_desired(vm, member->desired);
 }
 
 static struct member *
@@ -293,17 +292,25 @@ plan_finish_settled(struct engine *engine)
 	}
 }
 
+/* A person asks for something else of the VM; goal: of plans that it goes well with. */
+void
+plan_interrupt(struct engine *engine, struct vm *vm, enum plan_goal goal)
+{
+	struct member *member;
+
+	TAILQ_FOREACH (member, &vm->members, of_vm)
+		if (!member->settled && member->plan->goal != goal)
+			member_fail(engine, member, "another request came between");
+}
+
 /* The newest request has its way with a VM. */
 static void
 member_begin(struct engine *engine, struct member *member)
 {
 	struct vm *vm = member->vm;
 	enum plan_goal goal = member->plan->goal;
-	struct member *other;
 
-	TAILQ_FOREACH (other, &vm->members, of_vm)
-		if (!other->settled && other->plan->goal != goal)
-			member_fail(engine, other, "another request came between");
+	plan_interrupt(engine, vm, goal);
 	vm->policy.spoken = true;
 	care_set_goal(engine, vm, goal);
 	care_set_desired(vm, goal == PLAN_RUN ? DESIRED_RUNNING : DESIRED_SHUTDOWN);
@@ -333,7 +340,11 @@ plan_make(struct engine *engine, struct request *request)
 
 		if (!vm->mark)
 			continue;
-		*member = (struct member){.plan = plan, .vm = vm, .named = vm->mark == 1};
+		*member = (struct member){.plan = plan,
+					  .vm = vm,
+					  .named = vm->mark == 1,
+					  .before = vm->kept.goal,
+					  .desired = (enum vm_desired)vm->kept.desired};
 		TAILQ_INSERT_TAIL(&vm->members, member, of_vm);
 		plan->members_count++;
 		vm_touch(engine, vm);
@@ -412,9 +423,29 @@ is_there(const struct engine *engine, const struct vm *vm, enum plan_goal goal)
 	return vm_is_well(vm) || (vm->presence == PRESENCE_RUNS && vm_in_maintenance(vm));
 }
 
+/* Why a launch will not bring it up; NULL: it may. */
+static const char *
+launch_is_hopeless(const struct vm *vm, char *text)
+{
+	const struct vm *lacked = care_lacks(vm);
+
+	if (vm->kept.needs_human)
+		return vm->kept.human_reason;
+	if (vm->kept.goal != PLAN_RUN)
+		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
+	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
+		return "it is paused";
+	if (vm_is_preserved(vm))
+		return "its dead domain is preserved: destroy that first";
+	if (!lacked)
+		return NULL;
+	text_format(text, TEXT_SIZE, "it waits for %s", lacked->kept.name);
+	return text;
+}
+
 /* Why it will not get there; NULL: it may. */
 static const char *
-hopeless(const struct member *member)
+hopeless(const struct member *member, char *text)
 {
 	const struct vm *vm = member->vm;
 
@@ -422,15 +453,9 @@ hopeless(const struct member *member)
 		return "no section of the configuration has it any more";
 	if (vm_in_maintenance(vm) && (!member->named || is_over_many(member->plan->request)))
 		return "it is in maintenance";
-	if (member->plan->goal == PLAN_OFF)
-		return vm->kept.goal != PLAN_OFF ? "it was started meanwhile" : NULL;
-	if (vm->kept.needs_human)
-		return vm->kept.human_reason;
-	if (vm->kept.goal != PLAN_RUN)
-		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
-	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
-		return "it is paused";
-	return NULL;
+	if (member->plan->goal == PLAN_RUN)
+		return launch_is_hopeless(vm, text);
+	return vm->kept.goal != PLAN_OFF ? "it was started meanwhile" : NULL;
 }
 
 void
@@ -439,13 +464,14 @@ plan_settle(struct engine *engine, struct vm *vm)
 	struct member *member;
 
 	TAILQ_FOREACH (member, &vm->members, of_vm) {
+		char text[TEXT_SIZE];
 		const char *why;
 
 		if (member->settled)
 			continue;
 		if (is_there(engine, vm, member->plan->goal))
 			member_settle(engine, member);
-		else if (vm->known && (why = hopeless(member)))
+		else if (vm->known && (why = hopeless(member, text)))
 			member_fail(engine, member, why);
 	}
 }

@@ -51,7 +51,7 @@ static bool
 launch_is_wanted(const struct vm *vm)
 {
 	return vm->config && vm->kept.goal == PLAN_RUN && vm_is_off(vm) && !vm->kept.needs_human &&
-	       !vm->policy.unseen && !vm_is_replaced(vm) && vm->kept.replaced != REPLACED_ENDS;
+	       !vm->kept.unseen && !vm_is_replaced(vm) && vm->kept.replaced != REPLACED_ENDS;
 }
 
 /* Those that it waits for are tried often. */
@@ -209,15 +209,27 @@ repair_makes_sense(const struct engine *engine, struct vm *vm)
 	return !vm_boots(engine, vm) || is_time(engine, vm, vm->boot_since_ms + vm->boot_left_ms);
 }
 
+/* Of a VM that is to run a dead domain stands, as its file has it preserved. One that we ended
+ * ourselves, in a restart that was cut off, has nothing to tell to anybody. */
+static bool
+rule_preserved(struct engine *engine, struct vm *vm)
+{
+	if (vm->acted_by_us && vm->acted_domid == vm->domain->domid &&
+	    vm->kept.state == VM_SHUTDOWN)
+		request_internal(engine, vm, ACTION_REAP, ON_DESTROY);
+	else
+		care_need_human(engine, vm, "its dead domain is preserved, as its file says");
+	return true;
+}
+
 static bool
 rule_repair(struct engine *engine, struct vm *vm)
 {
 	const struct service *service;
 	char why[TEXT_SIZE];
 
-	if (vm->kept.state == VM_CRASHED && vm->domain && vm->reaped && vm_is_watched(vm) &&
-	    vm->kept.goal == PLAN_RUN)
-		care_need_human(engine, vm, "it crashed, and is preserved as its file says");
+	if (vm_is_preserved(vm) && vm->kept.goal == PLAN_RUN)
+		return rule_preserved(engine, vm);
 	if (vm->presence != PRESENCE_RUNS || vm->kept.goal != PLAN_RUN || vm->kept.needs_human)
 		return false;
 	service = repair_wanted_by(engine, vm);
@@ -304,7 +316,7 @@ rule_dependency_paused(struct engine *engine, struct vm *vm, bool ends)
 		care_unblock(engine, vm, "all that it needs is there again");
 	else if (vm->kept.state == VM_RUNNING)
 		act(engine, vm, VERB_PAUSE, "what it needs is not there");
-	else if (vm_is_off(vm))
+	else if (vm->presence == PRESENCE_OFF)
 		care_unblock(engine, vm, "it is off");
 	return vm->kept.blocked != 0;
 }
@@ -317,14 +329,14 @@ rule_dependency_off(struct engine *engine, struct vm *vm, bool ends)
 		care_unblock(engine, vm, "all that it needs is there again");
 	else if (vm->presence == PRESENCE_RUNS)
 		stop(engine, vm, false, "what it needs is not there");
-	return vm->kept.blocked != 0 && !vm_is_off(vm);
+	return vm->kept.blocked != 0 && vm->presence != PRESENCE_OFF;
 }
 
 static bool
 rule_dependency(struct engine *engine, struct vm *vm)
 {
 	uint32_t how = vm->config ? vm->config->policy.on_dependency : DEPENDENCY_ALERT;
-	bool ends = vm_has_all(vm) || how != vm->kept.blocked;
+	bool ends = vm_has_all(vm) || how != vm->kept.blocked || vm->kept.excused;
 
 	if (vm->kept.blocked == DEPENDENCY_PAUSE)
 		return rule_dependency_paused(engine, vm, ends);
@@ -447,7 +459,6 @@ policy_settle(struct engine *engine, struct vm *vm)
 			if (rules[i](engine, vm))
 				break;
 	launch_follow(engine, vm);
-	vm->policy.monitor = care_monitor(engine, vm);
 }
 
 /* A primary is not started while its standby is there in its place. */
@@ -470,6 +481,8 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 		vm->policy.retry_ms = 0;
 		if (verb == VERB_UNPAUSE && vm->kept.blocked == DEPENDENCY_PAUSE)
 			care_unblock(engine, vm, "all that it needs is there again");
+		if (verb == VERB_PAUSE && vm->kept.blocked == 0 && vm->own.id != vm->action)
+			care_block(engine, vm, DEPENDENCY_PAUSE, "by an engine before this one");
 		return;
 	}
 	for (uint32_t i = 0; i < vm->policy.fails && wait_ms < RETRY_MAX_MS; i++)
@@ -488,18 +501,21 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 }
 
 /* A dead domain of a watched VM: whether it may be started again at once, as its file says. It
- * counts as a restart; else it is cleared away, and the rules above decide. */
+ * counts as a restart; else it is cleared away, and the rules above decide. In maintenance the file
+ * has the last word on all but the limit. */
 bool
 policy_may_replace(struct engine *engine, struct vm *vm)
 {
-	if (!vm_is_watched(vm) || vm_in_maintenance(vm))
+	if (!vm_is_watched(vm))
 		return true;
-	return vm->kept.goal == PLAN_RUN && !vm->kept.needs_human && vm_has_all(vm) &&
-	       !vm->stopping && !vm->kept.replaced && care_may_restart(engine, vm);
+	if (!care_may_restart(engine, vm))
+		return false;
+	return vm_in_maintenance(vm) || (vm->kept.goal == PLAN_RUN && !vm->kept.needs_human &&
+					 vm_has_all(vm) && !vm->kept.replaced);
 }
 
 int64_t
 policy_replace_wait_ms(const struct vm *vm)
 {
-	return vm_is_watched(vm) && !vm_in_maintenance(vm) ? backoff_ms(vm) : 0;
+	return vm_is_watched(vm) ? backoff_ms(vm) : 0;
 }

@@ -3,6 +3,7 @@
  * other. It owns the configuration, the decisions and the store.
  */
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "control/server.h"
 #include "engine/engine.h"
 #include "engine/journal.h"
+#include "engine/record.h"
 #include "probe/probe.h"
 
 #define TICK_MS 1000
@@ -28,6 +30,7 @@ static struct {
 	struct engine *engine;
 	struct store *store;
 	struct journal *journal;
+	struct record *record; /* NULL: none is made */
 	struct channel *hypervisor, *agentx;
 	struct prober *prober;
 	struct control_server *control;
@@ -389,6 +392,15 @@ self_peer(void *arg, enum role role, int fd)
 
 /* ---- the parent's messages ---- */
 
+/* fd has the text of self.config. */
+static void
+load_config(int fd)
+{
+	if (self.record)
+		record_config(self.record, fd, clock_now());
+	engine_load(self.engine, self.config, clock_now());
+}
+
 static void
 note_refused(const char *error)
 {
@@ -423,7 +435,7 @@ self_reload(void *arg, int fd)
 		return false;
 	}
 	self.config = config;
-	engine_load(self.engine, config, clock_now());
+	load_config(fd);
 	engine_reloaded(self.engine, clock_now(), NULL);
 	config_free(old);
 	TEXT_SET(self.agent.config_error, "");
@@ -491,6 +503,7 @@ open_store(void)
 {
 	static const struct store_handlers handlers = {store_health};
 	struct store_content content = {0};
+	struct instant now;
 
 	self.store = store_open(self.base, self.config->state_dir, self.config->journal_size,
 				&handlers, NULL, &content);
@@ -499,7 +512,10 @@ open_store(void)
 		fatal("another lauxend runs with the state directory %s; end that one, or give "
 		      "each its own",
 		      self.config->state_dir);
-	self.engine = engine_new(&content, clock_now());
+	now = clock_now();
+	self.engine = engine_new(&content, now);
+	if (self.record)
+		record_begin(self.record, self.engine, &content, now);
 	self.journal = journal_new(&engine_rows(self.engine)->sets[KIND_EVENT], self.agentx,
 				   self.config->journal_size, &content);
 	journal_open(self.journal, self.store);
@@ -555,6 +571,7 @@ self_stop(void *arg)
 	(void)arg;
 	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
+	record_close(self.record, FLUSH_MS);
 	prober_free(self.prober);
 	control_server_free(self.control);
 	channel_free(self.hypervisor);
@@ -585,10 +602,13 @@ engine_main(const struct options *options)
 		fatal("there is no configuration from the parent");
 	self.hypervisor = channel_new(self.base, "hypervisor", &hypervisor, NULL);
 	self.agentx = channel_new(self.base, "agentx", &agentx, NULL);
-	self.prober = prober_new(self.base, process_take_fd(PROCESS_ICMP_FD),
-				 process_take_fd(PROCESS_ICMP6_FD), service_probed, NULL);
+	self.prober =
+	    prober_new(self.base, process_take_socket(PROCESS_ICMP_FD, IPPROTO_ICMP),
+		       process_take_socket(PROCESS_ICMP6_FD, IPPROTO_ICMPV6), service_probed, NULL);
 	self.timer = evtimer_new(self.base, tick, NULL);
 	self.tick_ms = INT64_MAX;
+	if (options->record)
+		self.record = record_open(options->record, RECORD_SIZE_MAX);
 	TEXT_SET(self.agent.version, VERSION);
 	self.agent.start = clock_mono_ms();
 	self.agent.config_time = clock_wall_ms();
@@ -596,7 +616,7 @@ engine_main(const struct options *options)
 	self.control = control_server_new(
 	    self.base, self.config->state_dir, &engine_rows(self.engine)->sets[KIND_VM],
 	    &engine_rows(self.engine)->sets[KIND_REQUEST], &control, NULL);
-	engine_load(self.engine, self.config, clock_now());
+	load_config(PROCESS_CONFIG_FD);
 	refresh_agent();
 	carry_out();
 	arm_timer();

@@ -309,6 +309,20 @@ request_reloaded(struct engine *engine, const char *error)
 			request_finish(engine, request, &outcome);
 }
 
+/* The store is well again, and has what could not be written. */
+void
+request_settle_all(struct engine *engine)
+{
+	struct request *request;
+
+	TAILQ_FOREACH (request, &engine->requests, next) {
+		if (request_is_open(request) || request->settled)
+			continue;
+		request->settled = true;
+		request_forget(engine, request->kept.number, engine->journal);
+	}
+}
+
 void
 request_stored(struct engine *engine, uint64_t number, int state, bool durable)
 {

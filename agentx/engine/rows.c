@@ -13,6 +13,16 @@ mib_of_kib(uint64_t kib)
 	return (uint32_t)(kib / 1024);
 }
 
+/* A row that is put often: where it stands is kept. */
+static void
+put_kept(struct rowset *set, void **place, const void *row)
+{
+	if (*place)
+		rowset_replace(set, *place, row);
+	else
+		*place = rowset_place(set, row);
+}
+
 static enum vm_sched_state
 sched_state(const struct engine *engine, const struct vm *vm)
 {
@@ -153,10 +163,8 @@ fill_kept(const struct engine *engine, const struct vm *vm, struct mib_vm *row)
 /* The start on the monotonic clock is worked out from the wall clock; where that was only read a
  * little differently it is the same start, and the row has not changed. */
 static void
-fill_start(const struct engine *engine, struct mib_vm *row)
+fill_start(const struct mib_vm *old, struct mib_vm *row)
 {
-	const struct mib_vm *old = rowset_find(&engine->rows.sets[KIND_VM], row);
-
 	if (old && old->start_time == row->start_time && row->start != 0 && old->start != 0)
 		row->start = old->start;
 }
@@ -167,6 +175,7 @@ count_shown(struct engine *engine, struct vm *vm, uint32_t state)
 {
 	if (vm->shown == state)
 		return;
+	engine->host_changed = true;
 	engine->shown[vm->shown]--;
 	engine->shown[state]++;
 	vm->shown = state;
@@ -200,8 +209,8 @@ rows_put_vm(struct engine *engine, struct vm *vm, enum vm_state state)
 	fill_figures(engine, vm, &row);
 	fill_kept(engine, vm, &row);
 	fill_supervision(vm, &row);
-	fill_start(engine, &row);
-	rowset_put(&engine->rows.sets[KIND_VM], &row);
+	fill_start(vm->row, &row);
+	put_kept(&engine->rows.sets[KIND_VM], (void **)&vm->row, &row);
 	rows_put_plan(engine, vm);
 	count_shown(engine, vm, state);
 }
@@ -211,6 +220,7 @@ rows_drop_vm(struct engine *engine, struct vm *vm)
 {
 	struct mib_vm key = {.index = vm->kept.index};
 
+	vm->row = NULL;
 	count_shown(engine, vm, 0);
 	rowset_remove(&engine->rows.sets[KIND_VM], &key);
 	rows_drop_devices(engine, vm->kept.index);
@@ -274,6 +284,7 @@ rows_put_host(struct engine *engine)
 void
 rows_host(struct engine *engine, const struct message *message)
 {
+	engine->host_changed = true;
 	engine->host = *(const struct fact_host *)message->body;
 	if (engine->now.mono_ms - engine->promised_ms > BALLOON_MS)
 		engine->promised_mib = 0;
@@ -305,7 +316,7 @@ rows_pool(struct engine *engine, const struct message *message)
 /* ---- supervision ---- */
 
 void
-rows_put_service(struct engine *engine, const struct service *service)
+rows_put_service(struct engine *engine, struct service *service)
 {
 	struct mib_service row = {.index = service->kept.index};
 
@@ -328,25 +339,47 @@ rows_put_service(struct engine *engine, const struct service *service)
 	row.needed_by = (uint32_t)service->needed_by_count;
 	MIB_ABSENT(mib_service, &row, probed, service->probed_ms == 0);
 	MIB_ABSENT(mib_service, &row, latency_us, service->latency_us == 0);
-	rowset_put(&engine->rows.sets[KIND_SERVICE], &row);
+	put_kept(&engine->rows.sets[KIND_SERVICE], (void **)&service->row, &row);
 }
 
+/* Its rows stand as long as the graph does: only what changes is written. */
 void
-rows_put_need(struct engine *engine, const struct need *need)
+rows_touch_need(struct engine *engine, const struct need *need)
+{
+	need->row->state = need->required->state = (int32_t)need->state;
+	need->row->since = need->since_wall_ms;
+	rowset_touch(&engine->rows.sets[KIND_DEPENDENCY], need->row);
+	rowset_touch(&engine->rows.sets[KIND_REQUIRED], need->required);
+}
+
+static void
+put_need(struct engine *engine, struct need *need)
 {
 	struct mib_dependency row = {.vm = need->vm->kept.index,
 				     .service = need->service->kept.index};
-	struct mib_required required = {.service = row.service, .vm = row.vm};
 
 	TEXT_SET(row.vm_name, need->vm->kept.name);
 	TEXT_SET(row.provider, need->service->kept.provider);
 	TEXT_SET(row.service_name, need->service->kept.service);
 	row.state = (int32_t)need->state;
 	row.since = need->since_wall_ms;
-	rowset_put(&engine->rows.sets[KIND_DEPENDENCY], &row);
-	TEXT_SET(required.vm_name, need->vm->kept.name);
-	required.state = (int32_t)need->state;
-	rowset_put(&engine->rows.sets[KIND_REQUIRED], &required);
+	need->row = rowset_place(&engine->rows.sets[KIND_DEPENDENCY], &row);
+}
+
+/* The reverse; by service, as they stand in the set so. */
+static void
+put_required(struct engine *engine, struct service *service)
+{
+	struct mib_required row = {.service = service->kept.index};
+
+	for (size_t i = 0; i < service->needed_by_count; i++) {
+		struct need *need = service->needed_by[i];
+
+		row.vm = need->vm->kept.index;
+		TEXT_SET(row.vm_name, need->vm->kept.name);
+		row.state = (int32_t)need->state;
+		need->required = rowset_place(&engine->rows.sets[KIND_REQUIRED], &row);
+	}
 }
 
 /* What it waits for, or why it is not done. */
@@ -369,7 +402,7 @@ fill_waits(const struct vm *vm, struct mib_plan *row)
 }
 
 void
-rows_put_plan(struct engine *engine, const struct vm *vm)
+rows_put_plan(struct engine *engine, struct vm *vm)
 {
 	struct mib_plan row = {.vm = vm->kept.index};
 
@@ -379,7 +412,7 @@ rows_put_plan(struct engine *engine, const struct vm *vm)
 	row.goal = (int32_t)vm->kept.goal;
 	fill_waits(vm, &row);
 	row.since = row.waits_for[0] ? vm->policy.since_wall_ms : 0;
-	rowset_put(&engine->rows.sets[KIND_PLAN], &row);
+	put_kept(&engine->rows.sets[KIND_PLAN], (void **)&vm->plan_row, &row);
 }
 
 void
@@ -389,10 +422,12 @@ rows_load(struct engine *engine)
 
 	for (enum mib_kind kind = KIND_SERVICE; kind <= KIND_PLAN; kind++)
 		rowset_begin(&engine->rows.sets[kind]);
-	for (size_t i = 0; i < graph->services_count; i++)
+	for (size_t i = 0; i < graph->services_count; i++) {
 		rows_put_service(engine, graph->services[i]);
+		put_required(engine, graph->services[i]);
+	}
 	for (size_t i = 0; i < graph->needs_count; i++)
-		rows_put_need(engine, &graph->needs[i]);
+		put_need(engine, &graph->needs[i]);
 	for (size_t i = 0; i < engine->order_count; i++)
 		rows_put_plan(engine, engine->order[i]);
 	for (enum mib_kind kind = KIND_SERVICE; kind <= KIND_PLAN; kind++)

@@ -153,7 +153,7 @@ need_settle(struct engine *engine, struct need *need)
 	need->state = state;
 	need->since_wall_ms = engine->now.wall_ms;
 	vm_touch(engine, need->vm);
-	rows_put_need(engine, need);
+	rows_touch_need(engine, need);
 }
 
 static void
@@ -176,7 +176,7 @@ service_set_state(struct engine *engine, struct service *service, enum service_s
 		for (size_t i = 0; i < service->needed_by_count; i++)
 			need_settle(engine, service->needed_by[i]);
 	}
-	if (carrier)
+	if (carrier && carrier != engine->settling)
 		vm_touch(engine, carrier);
 	if (service->stood_in && service_is_stood_in(service->stood_in))
 		service_set_state(engine, service->stood_in, state);
@@ -232,6 +232,8 @@ service_fell(struct engine *engine, struct service *service)
 	service->failures++;
 	service->rises = service->errors = 0;
 	service->failed_ms = service->target->asked_ms;
+	if (service->state == SERVICE_DOWN && service_carrier(service))
+		vm_touch(engine, service_carrier(service)); /* its repair may wait for this */
 	if (service->failures >= service->config->watch.fall &&
 	    (service->answered || !service_boots(engine, service)))
 		service_set_state(engine, service, SERVICE_DOWN);

@@ -251,6 +251,7 @@ services_drop(struct engine *engine)
 		if (service->config || service->kept.gone_wall_ms != 0)
 			continue;
 		service_forget(service);
+		service->row = NULL; /* which goes with the graph's others */
 		service->target = NULL;
 		service->vm = NULL;
 		service->external = NULL;

@@ -154,8 +154,10 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	if (state->cpu_ns == 0 && vm->kept.state == VM_RESUMING &&
 	    state->flags & (DOMAIN_DYING | DOMAIN_PAUSED))
 		return VM_RESUMING; /* until it runs; or, where it never does, is suspended again */
-	if (state->flags & DOMAIN_DYING)
-		return vm->kept.state == VM_CRASHED ? VM_CRASHED : VM_SHUTTING_DOWN;
+	if (state->flags & DOMAIN_DYING) /* what was told of its end holds */
+		return vm->kept.state == VM_CRASHED || vm->kept.state == VM_SHUTDOWN
+			   ? vm->kept.state
+			   : VM_SHUTTING_DOWN;
 	if (vm_is_paused(vm))
 		/* One that never ran is still being built. */
 		return vm_state_under(verb, state->cpu_ns == 0 ? VM_PREPARING : VM_PAUSED);
@@ -323,6 +325,7 @@ vm_settle(struct engine *engine, struct vm *vm)
 	policy_settle(engine, vm);
 	vm_settle_state(engine, vm, vm_state(engine, vm)); /* as an action that began makes it */
 	service_follow(engine, vm);
+	care_settle(engine, vm);
 	plan_settle(engine, vm);
 	if (!vm_has_row(vm) && vm->kept.gone_wall_ms == 0 && engine->looked) {
 		vm->kept.gone_wall_ms = engine->now.wall_ms;

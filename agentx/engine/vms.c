@@ -133,20 +133,22 @@ vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE])
 	return found ? found->vm : NULL;
 }
 
-/* The first of that name that fits; of all, NULL. */
+/* One of that name that fits: that lives, else the first; of all, NULL. */
 static struct vm *
 vm_of_name(const struct engine *engine, const char *name, bool configured)
 {
 	struct vm_key key = {0};
 	const struct vm_key *found;
+	struct vm *vm = NULL;
 
 	TEXT_SET(key.name, name);
 	for (size_t i = rowset_seek(&engine->vms_by_name, &key);
 	     (found = rowset_at(&engine->vms_by_name, i)) && strcmp(found->name, key.name) == 0;
 	     i++)
-		if ((found->vm->config != NULL) == configured)
-			return found->vm;
-	return NULL;
+		if ((found->vm->config != NULL) == configured &&
+		    (!vm || (!vm->domain && found->vm->domain)))
+			vm = found->vm;
+	return vm;
 }
 
 /* One of the configuration goes before a found one. */
@@ -229,8 +231,9 @@ vm_restore(struct engine *engine, const struct store_vm *kept)
 	struct vm *vm = mem_alloc(sizeof(*vm));
 
 	vm->kept = *kept;
-	if (kept->boot_wall_ms > engine->boot_wall_ms)
-		engine->boot_wall_ms = kept->boot_wall_ms;
+	if (!uuid_is_zero(kept->boot_id))
+		memcpy(engine->boot_id, kept->boot_id, UUID_SIZE);
+	engine->unseen |= kept->unseen != 0;
 	vm->died = REASON_UNKNOWN;
 	vm->crashed = vm->kept.state == VM_CRASHED;
 	vm_add(engine, vm);
@@ -276,8 +279,10 @@ vm_settle_touched(struct engine *engine)
 			continue;
 		vm->touched = false;
 		engine->touched_count--;
+		engine->settling = vm;
 		vm_settle(engine, vm);
 	}
+	engine->settling = NULL;
 	engine->touched_from = engine->order_count;
 }
 
@@ -305,6 +310,18 @@ vm_claim(struct engine *engine)
 	return claimed;
 }
 
+/* From the journal's id, which is random, and the moment: chance has no place in here, or the same
+ * messages would not make the same effects. */
+static void
+vm_allot_uuid(const struct engine *engine, uint8_t uuid[UUID_SIZE])
+{
+	uint64_t moment = (uint64_t)engine->now.wall_ms << 20 ^ (uint64_t)engine->now.mono_ms;
+
+	do
+		uuid_derive(uuid, engine->journal, moment++);
+	while (vm_find_uuid(engine, uuid));
+}
+
 /* One without a domain is known from now on by the UUID that its file says. Whether it has a
  * domain, and under which UUID, is known after a look only. */
 static void
@@ -326,7 +343,7 @@ vm_of_config(struct engine *engine, const struct config_vm *config)
 	if (!vm) {
 		memcpy(uuid, config->uuid, UUID_SIZE);
 		if (uuid_is_zero(uuid))
-			uuid_random(uuid);
+			vm_allot_uuid(engine, uuid);
 		vm = vm_new(engine, uuid, config->provider.name);
 	} else if (engine->looked) {
 		vm_take_uuid(engine, vm, config);
@@ -350,8 +367,8 @@ vm_configure(struct engine *engine, struct vm *vm)
 		vm->unsaved = true;
 	vm->kept.configured = true;
 	vm->kept.gone_wall_ms = 0;
-	if (vm->kept.boot_wall_ms == 0)
-		vm->kept.boot_wall_ms = engine->boot_wall_ms;
+	if (uuid_is_zero(vm->kept.boot_id))
+		memcpy(vm->kept.boot_id, engine->boot_id, UUID_SIZE);
 	vm_set_name(engine, vm, vm->config->provider.name);
 	TAILQ_REMOVE(&engine->vms, vm, next);
 	TAILQ_INSERT_TAIL(&engine->vms, vm, next);

@@ -128,6 +128,7 @@ put_host(struct hv *hv, const struct hv_sink *sink)
 	};
 
 	SIM_TEXT(fact.version, row->version);
+	memcpy(fact.boot_id, row->boot_id, UUID_SIZE);
 	hv->time_ms = row->time_ms;
 	sink->put(sink->arg, MSG_HOST, &fact, sizeof(fact));
 }

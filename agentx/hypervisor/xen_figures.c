@@ -203,6 +203,21 @@ put_figures(struct hv *hv, struct kept *kept, const struct hv_sink *sink)
 		sink->put(sink->arg, MSG_FIGURES, &fact, sizeof(fact));
 }
 
+/* Dom0's kernel was booted with the hypervisor, and has an id of that (random(4)). */
+static void
+read_boot_id(uint8_t id[UUID_SIZE])
+{
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	char text[UUID_TEXT_SIZE] = "";
+
+	memset(id, 0, UUID_SIZE);
+	if (!file)
+		return;
+	if (fgets(text, sizeof(text), file) && !uuid_parse(text, id))
+		memset(id, 0, UUID_SIZE);
+	fclose(file);
+}
+
 static int
 put_host(struct hv *hv, const struct hv_sink *sink, char *error)
 {
@@ -222,6 +237,7 @@ put_host(struct hv *hv, const struct hv_sink *sink, char *error)
 		/* CLOCK_BOOTTIME begins with Dom0's boot, seconds after the hypervisor's own, of
 		 * which it tells nothing: 0. */
 		host.boot_mono_ms = 0;
+		read_boot_id(host.boot_id);
 		host.cpus = info.nr_cpus;
 		host.cpu_mhz = info.cpu_khz / 1000;
 		host.memory_kib = info.total_pages * page_kib;

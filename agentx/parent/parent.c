@@ -107,7 +107,7 @@ static bool
 child_start(struct child *child)
 {
 	const struct options *options = parent.options;
-	char *argv[6] = {"lauxend", "--child", (char *)name_of(role_names, (int)child->role)};
+	char *argv[8] = {"lauxend", "--child", (char *)name_of(role_names, (int)child->role)};
 	bool probes = child->role == ROLE_ENGINE;
 	struct launch how = {.argv = argv,
 			     .output = -1,
@@ -121,6 +121,10 @@ child_start(struct child *child)
 		argv[argc++] = "-d";
 	if (options->verbose)
 		argv[argc++] = "-v";
+	if (options->record && child->role == ROLE_ENGINE) {
+		argv[argc++] = "--record";
+		argv[argc++] = (char *)options->record;
+	}
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
 		log_error("no control channel for %s: %s", argv[2], strerror(errno));
 		return false;

@@ -44,6 +44,8 @@ struct store_vm {
 	uint32_t blocked;  /* enum dependency_policy: what was done to it for want of a service */
 	uint32_t excused;  /* a person runs it without; left alone until all is up once */
 	uint32_t replaced; /* enum store_replaced: its standby stands in for it */
+	uint32_t unseen;   /* it went without a word: perhaps with the host */
+	uint32_t spare;
 	uint32_t needs_human; /* supervision has done what it may, as human_reason says */
 	/* In the place of those of the configuration; MiB, percent. */
 	uint32_t memory_min_mib, memory_max_mib, memory_high, memory_low;
@@ -51,7 +53,7 @@ struct store_vm {
 	char human_reason[TEXT_SIZE];
 	int64_t restarts_wall_ms[RESTARTS_KEPT]; /* by supervision; the newest first */
 	int64_t maintenance_wall_ms;		 /* until then; INT64_MAX: until it is ended */
-	int64_t boot_wall_ms;	     /* the boot of the host that its goal was last set for */
+	uint8_t boot_id[UUID_SIZE];  /* of the host's boot that its goal was last set for */
 	int64_t memory_rest_wall_ms; /* until then its memory stays as a person set it */
 };
 

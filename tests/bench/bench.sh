@@ -10,7 +10,7 @@
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
-for part in measure latency replay kill9 resources probe; do
+for part in measure latency replay kill9 resources probe engine fleet; do
 	# shellcheck disable=SC1090
 	. "tests/bench/$part.sh"
 done
@@ -36,6 +36,18 @@ goals() {
 		probe_1000    ours <= peer / 2
 		probe_udp     ours <= peer / 5
 		probe_silent  ours <= 1100 && ours <= peer
+		engine_load   ours <= peer
+		engine_event  ours <= peer
+		engine_all    ours <= peer
+		fleet_100     ours <= 1.15 * peer
+		fleet_1000    ours <= 4.5 * peer
+		fleet_dead_v2c ours <= 1.1 * peer
+		fleet_dead_v3 ours <= 1.1 * peer
+		fleet_loop    ours <= peer / 5
+		fleet_xargs   ours <= peer / 10
+		fleet_v3_cpu  ours <= 2 * peer
+		start         -
+		rss_1000      ours <= peer
 	END_OF_GOALS
 }
 names() { goals | awk '{ print $1 }'; }

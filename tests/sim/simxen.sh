@@ -263,7 +263,6 @@ lx_simxen -n 1000 --services "${LX_NET%.*}"
 read -r count octets ms < <("$CLIENT" "$LX_SIM" sample 20)
 check_is "1,000 VMs: all are in a sample" "$count" 1001
 echo "# a sample of 1,000 VMs: $octets octets in $ms ms"
-check "1,000 VMs: a sample takes less than 50 ms" [ "${ms%.*}" -lt 50 ]
 check_is "1,000 VMs: the last one serves" "$(http "${LX_NET%.*}.4.1" $WEB | tail -n 1)" "simxen vm1000"
 echo "# memory: $(sed -n 's/^VmRSS:[ \t]*//p' "/proc/$LX_SIMXEN/status")"
 lx_stop "$LX_SIMXEN"

@@ -53,7 +53,7 @@ if ($what eq 'garbage') {
 	while (sysread $socket, my $x, 4096) { }
 	exit 0;
 }
-put($HELLO, pack('LL', 0x6d697873, $what eq 'version' ? $rest[0] : 1));
+put($HELLO, pack('LL', 0x6d697873, $what eq 'version' ? $rest[0] : 2));
 my ($type) = get();
 if ($what eq 'version') {
 	print "$type\n";

@@ -87,10 +87,13 @@ struct world {
 	size_t probes_count;
 	uint64_t last_attempt;
 	uint32_t next_domid, next_token;
-	int64_t look_ms, boot_mono_ms, free_mib;
+	int64_t look_ms, free_mib;
+	uint8_t boots;		 /* of the host */
+	int64_t booted_ms;	 /* so long ago, by the mono clock */
 	bool silent;		 /* the hypervisor does not answer */
 	bool stuck;		 /* actions do not end */
 	bool deaf;		 /* probes are not answered */
+	bool vanishes;		 /* what is made is gone before it is listed */
 	uint32_t reloads;	 /* that were asked for */
 	char refused[TEXT_SIZE]; /* why the last hold was; else "" */
 	char log[8192];
@@ -290,7 +293,8 @@ static inline void
 look(void)
 {
 	struct fact_domain dom0 = {.read_mono_us = w->now.mono_ms * 1000};
-	struct fact_host host = {.boot_mono_ms = w->boot_mono_ms,
+	struct fact_host host = {.boot_id = {w->boots},
+				 .boot_mono_ms = w->now.mono_ms - w->booted_ms,
 				 .memory_kib = 8 * 1024 * 1024,
 				 .memory_free_kib = (uint64_t)w->free_mib * 1024};
 
@@ -484,10 +488,25 @@ end_action(const struct action *action)
 		TEXT_SET(outcome.error, "it cannot be done");
 	else if (makes)
 		outcome.domid = w->fakes[i].domid;
+	if (w->vanishes)
+		w->fakes[i].domid = 0;
 	tell(MSG_OUTCOME, 0, &outcome, sizeof(outcome));
 	if (w->fakes[i].domid && !w->silent)
 		tell_domain(i);
 	tell_urgent();
+}
+
+static inline void
+tell_started(const struct action *action)
+{
+	struct outcome told = {.id = action->id,
+			       .journal = action->journal,
+			       .state = REQUEST_RUNNING,
+			       .verb = action->verb,
+			       .action_domid = action->domid};
+
+	memcpy(told.uuid, action->uuid, UUID_SIZE);
+	tell(MSG_STARTED, 0, &told, sizeof(told));
 }
 
 static inline void
@@ -512,6 +531,7 @@ begin_action(const struct action *action)
 	assert_true(w->actions_count < PENDING_MAX);
 	w->actions[w->actions_count++] =
 	    (struct pending_action){*action, w->now.mono_ms + ACTION_MS};
+	tell_started(action);
 }
 
 /* ---- probes ---- */
@@ -735,17 +755,8 @@ restart_engine(void)
 	engine_free(w->engine);
 	w->probes_count = 0;
 	start_engine();
-	for (size_t i = 0; i < w->actions_count; i++) {
-		const struct action *action = &w->actions[i].action;
-		struct outcome told = {.id = action->id,
-				       .journal = action->journal,
-				       .state = REQUEST_RUNNING,
-				       .verb = action->verb,
-				       .action_domid = action->domid};
-
-		memcpy(told.uuid, action->uuid, UUID_SIZE);
-		tell(MSG_STARTED, 0, &told, sizeof(told));
-	}
+	for (size_t i = 0; i < w->actions_count; i++)
+		tell_started(&w->actions[i].action);
 	w->look_ms = w->now.mono_ms + 10;
 }
 
@@ -763,7 +774,7 @@ setup(void **state)
 	w = mem_alloc(sizeof(*w));
 	*state = w;
 	w->now = (struct instant){1000000, 1700000000000};
-	w->boot_mono_ms = w->now.mono_ms - 5000; /* lately */
+	w->boots = 1;
 	w->free_mib = 4096;
 	w->content = (struct store_content){.journal = 7, .next_request = 1};
 	w->config = (struct config){.action_ms = 60000,

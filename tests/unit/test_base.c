@@ -446,6 +446,23 @@ test_uuid_round_trip(void **state)
 }
 
 static void
+test_uuid_derived(void **state)
+{
+	uint8_t uuid[UUID_SIZE], other[UUID_SIZE];
+
+	(void)state;
+	uuid_derive(uuid, 1, 2);
+	uuid_derive(other, 1, 2);
+	assert_true(uuid_equal(uuid, other));
+	assert_int_equal(uuid[6] >> 4, 8);
+	assert_int_equal(uuid[8] >> 6, 2);
+	uuid_derive(other, 1, 3);
+	assert_false(uuid_equal(uuid, other));
+	uuid_derive(other, 2, 1);
+	assert_false(uuid_equal(uuid, other));
+}
+
+static void
 test_names(void **state)
 {
 	(void)state;
@@ -474,6 +491,7 @@ main(void)
 	    TEST(test_channel_refuses_strangers),
 	    cmocka_unit_test(test_text_is_made_harmless),
 	    cmocka_unit_test(test_uuid_round_trip),
+	    cmocka_unit_test(test_uuid_derived),
 	    cmocka_unit_test(test_names),
 	};
 

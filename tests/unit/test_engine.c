@@ -494,6 +494,39 @@ test_held_by_a_dead_agentx_is_done(void **state)
 	assert_non_null(the(world, EFFECT_ACTION));
 }
 
+/* The manager was not told yes, and the number would be given again by an engine after us. */
+static void
+test_held_by_a_dead_agentx_and_not_on_disk_is_dropped(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->slow = true;
+	hold(world, 1, "", VERB_PAUSE, "www");
+	engine_peer(world->engine, world->now, ROLE_AGENTX, false);
+	collect(world);
+	assert_null(the(world, EFFECT_ACTION));
+	assert_int_equal(the(world, EFFECT_DROP_REQUEST)->request.number, 1);
+	engine_stored(world->engine, world->now, 1, REQUEST_HELD, true);
+	collect(world);
+	assert_null(the(world, EFFECT_ACTION));
+}
+
+static void
+test_what_was_asked_for_waits_for_the_hypervisor_process(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, false);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_null(the(world, EFFECT_ACTION));
+	engine_peer(world->engine, world->now, ROLE_HYPERVISOR, true);
+	collect(world);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, VERB_PAUSE);
+}
+
 static void
 test_crash_restarts(void **state)
 {
@@ -682,6 +715,9 @@ test_poweroff_is_respected(void **state)
 	tell_usual(world);
 	tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, REASON_POWEROFF);
 	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, ACTION_REAP);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
+	tell_domain(world, 3, uuid_www, DOMAIN_DYING, 0);
+	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
 	tell_gone(world, 3);
 	outcome(world, MSG_OUTCOME, the(world, EFFECT_ACTION)->action.id, REQUEST_SUCCEEDED, "");
 	assert_int_equal(row_of(world, "www")->state, VM_SHUTDOWN);
@@ -1265,6 +1301,49 @@ test_reload(void **state)
 	assert_int_equal(row_of(world, "www")->state, VM_RUNNING);
 }
 
+/* It was removed from the file, started with another UUID, and comes back. */
+static void
+test_a_section_takes_the_vm_that_lives(void **state)
+{
+	struct world *world = *state;
+
+	memset(world->vms[1].uuid, 0, UUID_SIZE);
+	engine_load(world->engine, &world->config, world->now);
+	tell_usual(world);
+	tell_gone(world, 5);
+	world->config.vms_count = 1;
+	engine_load(world->engine, &world->config, world->now);
+	tell_domain(world, 6, uuid_new, DOMAIN_RUNNING, 0);
+	tell_figures(world, 6, "db", uuid_new);
+	world->config.vms_count = 2;
+	engine_load(world->engine, &world->config, world->now);
+	collect(world);
+	assert_int_equal(row_of(world, "db")->domid, 6);
+	assert_int_equal(row_of(world, "db")->configured, 1);
+}
+
+/* A recording that is played must make the same. */
+static void
+test_uuids_that_are_allotted_are_no_matter_of_chance(void **state)
+{
+	struct world *world = *state;
+	uint8_t first[UUID_SIZE];
+
+	for (int i = 0; i < 2; i++) {
+		engine_free(world->engine);
+		world->engine = engine_new(&world->content, world->now);
+		memset(world->vms[0].uuid, 0, UUID_SIZE);
+		memset(world->vms[1].uuid, 0, UUID_SIZE);
+		engine_load(world->engine, &world->config, world->now);
+		collect(world);
+		assert_memory_not_equal(row_of(world, "www")->uuid, row_of(world, "db")->uuid,
+					UUID_SIZE);
+		if (i == 0)
+			memcpy(first, row_of(world, "www")->uuid, UUID_SIZE);
+	}
+	assert_memory_equal(row_of(world, "www")->uuid, first, UUID_SIZE);
+}
+
 static void
 test_a_dead_domain_that_stays_is_not_the_vm(void **state)
 {
@@ -1687,6 +1766,8 @@ main(void)
 	    TEST(test_undone_leaves_nothing),
 	    TEST(test_refusals),
 	    TEST(test_held_by_a_dead_agentx_is_done),
+	    TEST(test_held_by_a_dead_agentx_and_not_on_disk_is_dropped),
+	    TEST(test_what_was_asked_for_waits_for_the_hypervisor_process),
 	    TEST(test_crash_restarts),
 	    TEST(test_on_crash_goes_with_the_action),
 	    TEST(test_a_domain_set_aside_is_not_the_vm),
@@ -1697,6 +1778,8 @@ main(void)
 	    TEST(test_saved_and_restored),
 	    TEST(test_a_restore_that_failed_leaves_it_suspended),
 	    TEST(test_what_xl_preserves_is_past),
+	    TEST(test_a_section_takes_the_vm_that_lives),
+	    TEST(test_uuids_that_are_allotted_are_no_matter_of_chance),
 	    TEST(test_outcomes_before_their_facts),
 	    TEST(test_a_domain_that_never_shows),
 	    TEST(test_a_restore_that_is_mended_leaves_it_suspended),

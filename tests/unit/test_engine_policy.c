@@ -125,6 +125,7 @@ test_start_timeouts(void **state)
 		add_external("ntp", "123/udp");
 		add_vm("www");
 		add_need("www", "ntp", "123/udp");
+		w->vms[0].policy.on_dependency = DEPENDENCY_SHUTDOWN;
 		w->vms[0].policy.start_timeout_ms = 60000;
 		w->vms[0].policy.on_start_timeout = cases[i].policy;
 		fail_service("ntp", "123/udp");
@@ -256,7 +257,7 @@ boot_host(void)
 		vm_vanish(i);
 	tell_urgent();
 	w->next_domid = 0;
-	w->boot_mono_ms = w->now.mono_ms;
+	w->boots++;
 }
 
 static void
@@ -274,7 +275,7 @@ test_a_boot_of_the_host(void **state)
 	w->now.wall_ms += 2 * MIN_MS;
 	w->now.mono_ms = 20000;
 	w->look_ms = 20010;
-	w->boot_mono_ms = 0;
+	w->boots++;
 	for (size_t i = 0; i < w->config.vms_count; i++)
 		w->fakes[i].domid = 0;
 	start_engine();
@@ -291,7 +292,7 @@ test_a_boot_long_ago_launches_nothing(void **state)
 {
 	(void)state;
 	use_three();
-	w->boot_mono_ms = w->now.mono_ms - 11 * MIN_MS;
+	w->booted_ms = 11 * MIN_MS;
 	begin();
 	run(20000);
 	expect_log("");
@@ -338,6 +339,41 @@ test_a_clock_that_is_set_is_no_boot(void **state)
 	restart_engine();
 	run(60000);
 	expect_log("shutdown www\n");
+}
+
+/* What went without a word is kept for the next engine to judge. */
+static void
+test_what_went_unseen_outlives_the_engine(void **state)
+{
+	(void)state;
+	use_running_three();
+	xl_destroy("www");
+	restart_engine(); /* before the next look at the host */
+	run(60000);
+	expect_log("");
+	assert_int_equal(vm_row("www")->desired, DESIRED_SHUTDOWN);
+	assert_int_equal(count_events(EVENT_LEFT_ALONE, "www"), 1);
+}
+
+/* A request that ran when the host went down: what became of it nobody knows. */
+static void
+test_a_request_over_a_boot_of_the_host(void **state)
+{
+	(void)state;
+	use_running_three();
+	w->stuck = true;
+	ask("noc-1", VERB_REBOOT, "www", 0);
+	run(1000);
+	expect_log("reboot www\n");
+	for (size_t i = 0; i < w->config.vms_count; i++)
+		w->fakes[i].domid = 0;
+	w->boots++;
+	w->actions_count = 0;
+	w->stuck = false;
+	restart_engine();
+	run(30000);
+	expect_log("start dns\nstart nfs\nstart www\n");
+	assert_request("noc-1", REQUEST_UNDECIDED, "the host went down meanwhile");
 }
 
 /* The engine was not there, but the host was: nobody knows why they are gone. */
@@ -813,6 +849,26 @@ test_what_a_person_starts_without_is_left_alone(void **state)
 }
 
 static void
+test_an_excuse_is_for_one_run(void **state)
+{
+	(void)state;
+	use_three();
+	w->vms[place_of("dns")].policy.autostart = false;
+	begin();
+	ask("noc-1", VERB_START, "nfs", 0);
+	run(60000);
+	expect_log("start nfs\n");
+	guest_ends("nfs", REASON_REBOOT); /* the same run, to a person */
+	run(60000);
+	expect_log("replace nfs\n");
+	assert_vm("nfs", VM_RUNNING);
+	guest_ends("nfs", REASON_CRASH);
+	run(10 * MIN_MS);
+	expect_log("reap nfs\n"); /* it waits for what it needs */
+	assert_monitor("nfs", MONITOR_WAITING);
+}
+
+static void
 test_a_person_pauses_what_is_blocked(void **state)
 {
 	(void)state;
@@ -1007,6 +1063,22 @@ test_what_is_done_on_purpose_is_respected(void **state)
 	assert_monitor("www", MONITOR_WATCHING);
 }
 
+/* Destroyed before it was ever listed: it is not started again and again. */
+static void
+test_what_came_and_went_is_left_alone(void **state)
+{
+	(void)state;
+	w->config.policy.autostart = false;
+	add_vm("a");
+	begin();
+	w->vanishes = true;
+	ask("noc-1", VERB_LAUNCH, "a", 0);
+	run(60000);
+	expect_log("start a\n");
+	assert_int_equal(count_events(EVENT_LEFT_ALONE, "a"), 1);
+	assert_request("noc-1", REQUEST_FAILED, "a: it was ended meanwhile");
+}
+
 static void
 test_saved_or_moved_away_on_the_host(void **state)
 {
@@ -1131,6 +1203,9 @@ main(void)
 	    TEST(test_what_a_person_said_since_the_boot_holds),
 	    TEST(test_a_clock_that_is_set_is_no_boot),
 	    TEST(test_what_went_unseen_is_left_alone),
+	    TEST(test_what_went_unseen_outlives_the_engine),
+	    TEST(test_a_request_over_a_boot_of_the_host),
+	    TEST(test_an_excuse_is_for_one_run),
 	    TEST(test_a_service_that_stays_down_has_its_vm_restarted),
 	    TEST(test_a_service_that_comes_back_in_its_grace_is_let_be),
 	    TEST(test_restarts_are_limited),
@@ -1160,6 +1235,7 @@ main(void)
 	    TEST(test_a_reload_in_between),
 	    TEST(test_a_blocked_vm_leaves_the_configuration),
 	    TEST(test_what_is_done_on_purpose_is_respected),
+	    TEST(test_what_came_and_went_is_left_alone),
 	    TEST(test_saved_or_moved_away_on_the_host),
 	    TEST(test_a_reboot_is_no_failure),
 	    TEST(test_a_person_shuts_one_down),

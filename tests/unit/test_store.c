@@ -215,7 +215,8 @@ a_vm(uint8_t number)
 			      .human_reason = "3 restarts did not help",
 			      .restarts_wall_ms = {INT64_MAX, 7, INT64_MIN},
 			      .maintenance_wall_ms = INT64_MAX,
-			      .memory_low = 60};
+			      .memory_low = 60,
+			      .boot_id = {7}};
 
 	memset(vm.uuid, number, UUID_SIZE);
 	TEXT_FORMAT(vm.name, "vm%u", number);

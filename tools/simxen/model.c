@@ -127,6 +127,7 @@ model_new(const struct model_config *config,
 
 	m->config = *config;
 	m->random = model_hash(config->seed, 0);
+	uuid_random(m->boot_id);
 	add_dom0(m);
 	m->changed = changed;
 	m->arg = arg;

@@ -115,7 +115,8 @@ struct model {
 	size_t domain_count, domain_room;
 	uint32_t next_domid;
 	uint64_t random;
-	bool memory_full; /* injected: nothing is free */
+	uint8_t boot_id[UUID_SIZE]; /* random; nothing in the model follows from it */
+	bool memory_full;	    /* injected: nothing is free */
 	struct model_fault *lasting;
 	size_t lasting_count;
 	char error[MODEL_ERROR]; /* text of the last error */

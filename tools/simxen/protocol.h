@@ -23,7 +23,7 @@
 #include <stdint.h>
 
 #define SX_MAGIC UINT32_C(0x6d697873) /* "sxim" */
-#define SX_VERSION 1
+#define SX_VERSION 2
 #define SX_MESSAGE_MAX 65536 /* octets that follow a header, at most */
 #define SX_REQUEST_MAX 4096  /* the same, towards simxen */
 
@@ -63,6 +63,7 @@ struct sx_host {
 	uint64_t time_ms; /* moment of the sample on simxen's clock, which never goes back */
 	uint32_t cpus;
 	uint32_t cpu_mhz;
+	uint8_t boot_id[16]; /* of this simxen: none before or after it has the same */
 };
 
 /* Flags of a domain, as xl shows them. At most one of running and blocked is set. */

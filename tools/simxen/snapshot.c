@@ -93,6 +93,7 @@ put_host(struct chunk *chunk, const struct model *m)
 	host->uptime_ms = host->time_ms = (uint64_t)m->now_ms;
 	host->cpus = m->config.cpus;
 	host->cpu_mhz = CPU_MHZ;
+	memcpy(host->boot_id, m->boot_id, UUID_SIZE);
 }
 
 static void

@@ -1,0 +1,157 @@
+# shellcheck shell=bash
+# Several Dom0s on one machine: each a network namespace of its own with simxen, snmpd and lauxend in
+# it, all on one bridge of a namespace that is the operator's. Nothing of it is seen outside. Source
+# it after tests/lib.sh, and call fleet_enter first.
+#
+#   FLEET_NET     the bridge's network: Dom0 number N is FLEET_NET.N, the operator FLEET_NET.254
+#   FLEET_CONF    a vmctl.conf for all Dom0s
+# shellcheck disable=SC2034 # what is set here is used by those who source it
+
+FLEET_NET=10.77.0
+declare -A FLEET_NS FLEET_NUMBER FLEET_SNMPD FLEET_LAUXEND
+
+# fleet_enter ARGUMENT...: runs the script once more in a namespace of its own; false where that is
+# not possible.
+fleet_enter() {
+	[ -z "${FLEET_INSIDE:-}" ] || return 0
+	local unshare=(unshare -n)
+	[ "$(id -u)" = 0 ] || unshare=(unshare -U -r -n)
+	"${unshare[@]}" true 2>/dev/null || return 1
+	FLEET_INSIDE=1 exec "${unshare[@]}" "$0" "$@"
+}
+
+# fleet_net: the operator's side. ip(8) names it `name`, so that short names are taken for names.
+fleet_net() {
+	ip link set lo up &&
+		ip link add name br0 type bridge &&
+		ip addr add "$FLEET_NET.254/24" broadcast + dev br0 &&
+		ip link set br0 up
+}
+
+# fleet_in NAME COMMAND...: in the namespace of a Dom0. Not for the background: $! would be a shell.
+fleet_in() {
+	local ns=${FLEET_NS[$1]}
+	shift
+	nsenter -t "$ns" -n -- "$@"
+}
+
+fleet_ns_ready() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/$$/ns/net)" ]; }
+
+# fleet_host NAME NUMBER: a namespace with an address on the bridge.
+fleet_host() {
+	unshare -n sleep 86400 </dev/null >/dev/null 2>&1 &
+	FLEET_NS[$1]=$! FLEET_NUMBER[$1]=$2
+	LX_PIDS+=($!)
+	lx_wait 10 fleet_ns_ready "${FLEET_NS[$1]}" || return 1
+	ip link add name "v-$1" type veth peer name eth0 netns "${FLEET_NS[$1]}" &&
+		ip link set "v-$1" master br0 up &&
+		fleet_in "$1" ip link set lo up &&
+		fleet_in "$1" ip addr add "$FLEET_NET.$2/24" broadcast + dev eth0 &&
+		fleet_in "$1" ip link set eth0 up
+}
+
+fleet_cut() { ip link set "v-$1" down; }
+fleet_mend() { ip link set "v-$1" up; }
+
+# fleet_snmpd NAME: its snmpd; users: "ops" may all, "noc" may read, passwords "USERpassword".
+fleet_snmpd() {
+	local dir=$LX_DIR/$1
+	mkdir -p "$dir/snmp"
+	cat >"$dir/snmpd.conf" <<-END
+		rocommunity public
+		rwcommunity private
+		createUser ops SHA-256 opspassword AES opspassword
+		createUser noc SHA nocpassword AES nocpassword
+		rwuser ops authpriv
+		rouser noc authpriv
+		master agentx
+		agentXSocket unix:$dir/agentx
+		agentXTimeout 2
+		agentXRetries 1
+		${FLEET_SNMPD_CONF:-}
+	END
+	SNMP_PERSISTENT_DIR=$dir/snmp nsenter -t "${FLEET_NS[$1]}" -n -- \
+		snmpd -f -LF w "$dir/snmpd.log" -C -c "$dir/snmpd.conf" -I -smux \
+		udp:161 </dev/null >"$dir/snmpd.out" 2>&1 &
+	FLEET_SNMPD[$1]=$!
+	LX_PIDS+=($!)
+	lx_wait 10 fleet_in "$1" snmpget -v2c -c public -r0 -t1 \
+		"$FLEET_NET.${FLEET_NUMBER[$1]}" 1.3.6.1.2.1.1.3.0
+}
+
+# fleet_vm NAME ADDRESS GROUP [XL LINES]: an xl file, and the section for lauxen.conf on stdout.
+fleet_vm() {
+	local file=$FLEET_DIR/xl/$1.cfg
+	mkdir -p "$FLEET_DIR/xl"
+	cat >"$file" <<-END
+		name = "$1"
+		uuid = "$(printf '%s' "$FLEET_DIR$1" | sha1sum | sed -E 's/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*/\1-\2-5\3-8\4-\5/')"
+		memory = 256
+		maxmem = 512
+		simxen_address = "$2"
+		simxen_boot_ms = 300
+		simxen_shutdown_ms = 300
+		${4:-}
+	END
+	printf 'vm "%s" { file = "%s" address = "%s" group = "%s" }\n' "$1" "$file" "$2" "$3"
+}
+
+# fleet_simxen NAME: its hypervisor; runs the VMs of its xl files.
+fleet_simxen() {
+	local dir=$LX_DIR/$1 file files=()
+	for file in "$dir"/xl/*.cfg; do [ ! -e "$file" ] || files+=(-f "$file"); done
+	nsenter -t "${FLEET_NS[$1]}" -n -- "$LX_BUILD/simxen" -s "$dir/sim" --boot-ms 300 --shutdown-ms 300 "${files[@]}" \
+		</dev/null >"$dir/simxen.log" 2>&1 &
+	LX_PIDS+=($!)
+	lx_wait 10 "$LX_BUILD/simxen" ctl -s "$dir/sim" list
+}
+fleet_sim() {
+	local name=$1
+	shift
+	"$LX_BUILD/simxen" ctl -s "$LX_DIR/$name/sim" "$@"
+}
+
+# fleet_lauxend NAME [SECTIONS]: its agent; the sections stay for the next start.
+fleet_lauxend() {
+	local dir=$LX_DIR/$1
+	mkdir -p "$dir/state" "$dir/run" "$dir/save"
+	if [ $# -gt 1 ]; then
+		cat >"$dir/lauxen.conf" <<-END
+			agent {
+				name = "$1"
+				state-dir = "$dir/state"
+				run-dir = "$dir/run"
+				save-dir = "$dir/save"
+				agentx-socket = "unix:$dir/agentx"
+			}
+			hypervisor { driver = "sim" sim-socket = "$dir/sim" storage = {"/"} }
+			$2
+		END
+	fi
+	nsenter -t "${FLEET_NS[$1]}" -n -- "$LX_BUILD/lauxend" -d -f "$dir/lauxen.conf" -u "$(id -un)" \
+		</dev/null >>"$LX_DIR/$1/lauxend.log" 2>&1 &
+	FLEET_LAUXEND[$1]=$!
+	LX_PIDS+=($!)
+	lx_wait 15 fleet_up "$1" || { tail -n 20 "$dir/lauxend.log" >&2; return 1; }
+}
+fleet_up() {
+	[ "$(snmpget -v2c -c public -Oqv -r0 -t1 "$FLEET_NET.${FLEET_NUMBER[$1]}" $LX_ROOT.1.2.4.0 2>/dev/null)" = 2 ]
+}
+
+# fleet_conf [LINES]: FLEET_CONF, of all hosts there are.
+fleet_conf() {
+	local name
+	FLEET_CONF=$LX_DIR/vmctl.conf
+	{
+		echo "timeout = \"300ms\" retries = 2 cache-dir = \"$LX_DIR/cache\""
+		echo 'profile "v3" { user = "ops" auth-protocol = SHA-256 auth-password = "opspassword" }'
+		for name in $(printf '%s\n' "${!FLEET_NUMBER[@]}" | sort); do
+			echo "host \"$name\" { address = \"$FLEET_NET.${FLEET_NUMBER[$name]}\" profile = \"v3\" }"
+		done
+		echo "${1:-}"
+	} >"$FLEET_CONF"
+	chmod 600 "$FLEET_CONF"
+}
+
+# Not for the background either.
+vmctl() { "$LX_BUILD/vmctl" -f "$FLEET_CONF" "$@"; }

@@ -1,0 +1,590 @@
+/*
+ * What supervision may do of its own, held against the world itself: when it starts, pauses,
+ * resumes, restarts and shuts down, and when it must not.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "tests/sim/check_internal.h"
+
+#define OF_ITS_OWN(action) ((action)->id >> 63)
+#define SLACK_MS 4000 /* for messages, passes, and the store */
+
+const struct config_vm *
+check_vm(const struct world *world, const char *vm)
+{
+	const struct config_vm *found =
+	    world->daemon.config ? config_find_vm(world->daemon.config, vm) : NULL;
+
+	return found && strcmp(found->provider.name, vm) == 0 ? found : NULL;
+}
+
+static const struct config_service *
+service_of(const struct world *world, const struct config_need *need)
+{
+	const struct config *config = world->daemon.config;
+
+	return need->external ? &config->externals[need->provider].provider.services[need->service]
+			      : &config->vms[need->provider].provider.services[need->service];
+}
+
+/* The service of the standby that counts in its place, or NULL. */
+static const struct config_service *
+stand_in_of(const struct world *world, const struct config_need *need)
+{
+	const struct config *config = world->daemon.config;
+	const struct config_provider *standby;
+
+	if (need->external || config->vms[need->provider].standby < 0)
+		return NULL;
+	standby = &config->vms[config->vms[need->provider].standby].provider;
+	for (size_t i = 0; i < standby->services_count; i++)
+		if (strcmp(standby->services[i].name, service_of(world, need)->name) == 0)
+			return &standby->services[i];
+	return NULL;
+}
+
+/* How long it may take until the engine knows that a service is down. */
+static int64_t
+notice_ms(const struct world *world, const struct config_service *service)
+{
+	const struct config_watch *watch = &service->watch;
+
+	(void)world;
+	return (int64_t)(watch->fall + 1) * (watch->interval_ms + watch->timeout_ms + 1000) +
+	       SLACK_MS;
+}
+
+static bool
+served_lately(const struct world *world, const struct config_need *need)
+{
+	const struct config_service *service = service_of(world, need);
+	const struct config_service *stand_in = stand_in_of(world, need);
+	int64_t ms = notice_ms(world, service);
+
+	return world_served_lately(world, service, ms) ||
+	       (stand_in && world_served_lately(world, stand_in, ms));
+}
+
+static bool
+served_long(const struct world *world, const struct config_need *need)
+{
+	const struct config_service *service = service_of(world, need);
+
+	return world_served_long(world, service, notice_ms(world, service));
+}
+
+/* ---- what it says of services itself ---- */
+
+static const struct mib_vm *
+vm_row(const struct world *world, const char *name)
+{
+	const struct rowset *set = &engine_rows(world->daemon.engine)->sets[KIND_VM];
+
+	for (size_t i = 0; i < set->count; i++) {
+		const struct mib_vm *row = rowset_at(set, i);
+
+		if (row->configured && strcmp(row->name, name) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+/* How many of its dependencies are in a state. */
+static unsigned
+dependencies(const struct world *world, const char *name, enum dependency_state state)
+{
+	const struct rowset *set = &engine_rows(world->daemon.engine)->sets[KIND_DEPENDENCY];
+	const struct mib_vm *vm = vm_row(world, name);
+	unsigned count = 0;
+
+	for (size_t i = 0; vm && i < set->count; i++) {
+		const struct mib_dependency *row = rowset_at(set, i);
+
+		count += row->vm == vm->index && row->state == (int32_t)state;
+	}
+	return count;
+}
+
+/* ---- rules ---- */
+
+/* Nothing is started before all that it needs is up, unless it waited for as long as it may. */
+static void
+needs_first(struct world *world, const struct action *action, const struct config_vm *vm)
+{
+	if (action->verb != VERB_START ||
+	    (vm->policy.on_start_timeout == START_ANYWAY && vm->policy.start_timeout_ms > 0))
+		return;
+	for (size_t i = 0; i < vm->needs_count; i++)
+		if (!served_lately(world, &vm->needs[i]))
+			check_fail(world, "needs-first",
+				   "%s is started, and %s that it needs is down", action->name,
+				   service_of(world, &vm->needs[i])->name);
+	if (dependencies(world, action->name, DEPENDENCY_FAILED) +
+		dependencies(world, action->name, DEPENDENCY_UNKNOWN) >
+	    0)
+		check_fail(world, "needs-first", "%s is started, and not all its rows say ok",
+			   action->name);
+}
+
+static bool
+any_acted_on(const struct world *world, const struct config_vm *vm)
+{
+	for (size_t i = 0; i < vm->needs_count; i++) {
+		const struct config_need *need = &vm->needs[i];
+		const struct watched *provider;
+
+		if (need->external)
+			continue;
+		provider =
+		    watched_of(world, world->daemon.config->vms[need->provider].provider.name);
+		if (provider && provider->acted_on)
+			return true;
+	}
+	return false;
+}
+
+/* Nobody is paused, or shut down, for an unknown: something that it needs must have failed. */
+static void
+not_for_unknown(struct world *world, const struct action *action, const struct config_vm *vm)
+{
+	/* One that could not be paused at first is tried again until all is up. */
+	if (action->verb != VERB_PAUSE || watched_of(world, action->name)->blocked > 1)
+		return;
+	if (dependencies(world, action->name, DEPENDENCY_FAILED) == 0)
+		check_fail(world, "unknown", "%s is paused, and none of its rows says failed",
+			   action->name);
+	/* Where a standby is, whose answer counts is the engine's to know. */
+	for (size_t i = 0; i < vm->needs_count; i++)
+		if (stand_in_of(world, &vm->needs[i]) || !served_long(world, &vm->needs[i]))
+			return;
+	if (!any_acted_on(world, vm))
+		check_fail(world, "unknown", "%s is paused, and all that it needs is up",
+			   action->name);
+}
+
+static bool
+lives(const struct vm_truth *vm)
+{
+	return vm->domain &&
+	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
+}
+
+/* What a person did on purpose stays, once the engine was told. */
+static void
+left_alone(struct world *world, const struct action *action, const struct watched *watched)
+{
+	static const uint32_t of_off[] = {VERB_START, ACTION_RESTART, VERB_RESTORE};
+	static const uint32_t of_paused[] = {VERB_START, ACTION_RESTART, VERB_UNPAUSE,
+					     VERB_SHUTDOWN, VERB_DESTROY};
+	const uint32_t *verbs = watched->person == PERSON_OFF ? of_off : of_paused;
+	size_t count = watched->person == PERSON_OFF ? sizeof(of_off) / sizeof(of_off[0])
+						     : sizeof(of_paused) / sizeof(of_paused[0]);
+	bool told = world->check->states_ms > watched->person_ms &&
+		    world->check->states_ms > watched->vm->changed_ms;
+
+	/* A standby is its primary's. One that is to end on purpose, and has not, cannot be told
+	 * from one that fails. */
+	if ((watched->person != PERSON_OFF && watched->person != PERSON_PAUSED) ||
+	    check_vm(world, action->name)->standby_of >= 0 ||
+	    (watched->person == PERSON_OFF && lives(watched->vm)))
+		return;
+	for (size_t i = 0; told && i < count; i++)
+		if (verbs[i] == action->verb)
+			check_fail(world, "left-alone", "%s: %s, and a person has it %s",
+				   action->name, name_of(verb_names, (int)action->verb),
+				   watched->person == PERSON_OFF ? "off" : "paused");
+}
+
+/* A manager wants something of this VM alone that takes the engine's own actions. */
+static bool
+is_asked_for(const struct world *world, const char *vm)
+{
+	const struct check *check = world->check;
+
+	for (size_t i = 0; i < check->asked_count; i++) {
+		const struct asked *asked = &check->asked[i];
+
+		if (asked->accepted && asked->ends == 0 && strcmp(asked->vm, vm) == 0 &&
+		    (asked->verb == VERB_LAUNCH || asked->verb == VERB_DESIRE))
+			return true;
+	}
+	return false;
+}
+
+/* Its death is dealt with as its file says, in maintenance too. */
+static void
+maintained(struct world *world, const struct action *action, const struct watched *watched)
+{
+	if (watched->maintenance_ms == 0 || action->verb == ACTION_REAP ||
+	    action->verb == ACTION_REPLACE || is_asked_for(world, action->name))
+		return;
+	check_fail(world, "maintenance", "%s is in maintenance, and %s goes out", action->name,
+		   name_of(verb_names, (int)action->verb));
+}
+
+static bool
+is_restart(const struct action *action, const struct watched *watched)
+{
+	if (action->verb == ACTION_RESTART)
+		return true;
+	return action->verb == ACTION_REPLACE && watched->vm->domain &&
+	       watched->vm->domain->phase == PHASE_SHUTDOWN &&
+	       watched->vm->domain->reason == REASON_CRASH;
+}
+
+static void
+restart_limit(struct world *world, const struct action *action, struct watched *watched,
+	      const struct config_vm *vm)
+{
+	int64_t from_ms = world_now(world) - vm->policy.restart_window_ms;
+	size_t kept = 0;
+
+	if (!is_restart(action, watched) || vm->provider.services_count == 0)
+		return;
+	for (size_t i = 0; i < watched->restarts_count; i++)
+		if (watched->restarts_ms[i] > from_ms)
+			watched->restarts_ms[kept++] = watched->restarts_ms[i];
+	watched->restarts_count = kept;
+	if (kept >= vm->policy.restart_limit)
+		check_fail(world, "restart-limit", "%s is restarted the %zu. time; %u are allowed",
+			   action->name, kept + 1, vm->policy.restart_limit);
+	if (kept < RESTARTS_MAX)
+		watched->restarts_ms[watched->restarts_count++] = world_now(world);
+}
+
+/* Nothing is restarted while it boots, nor while what it needs is away. */
+static void
+boots_first(struct world *world, const struct action *action, const struct watched *watched,
+	    const struct config_vm *vm)
+{
+	const struct domain *d = watched->vm->domain;
+
+	/* Where the wall clock was set nobody knows when it began. */
+	if (action->verb != ACTION_RESTART || world->wall_skew_ms != 0)
+		return;
+	if (d && d->phase == PHASE_LIVE && d->up_ms < 0 &&
+	    domain_active_ms(d) + SLACK_MS < vm->policy.boot_ms && d->guest == GUEST_BOOTING)
+		check_fail(world, "boots-first", "%s is restarted while it boots", action->name);
+	for (size_t i = 0; i < vm->needs_count; i++)
+		if (!served_lately(world, &vm->needs[i]))
+			check_fail(world, "boots-first",
+				   "%s is restarted, and what it needs is down", action->name);
+}
+
+/* What it sent a moment ago may not be on disk, and is not counted then. */
+void
+supervision_died(struct world *world)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->watched_count; i++) {
+		struct watched *watched = &check->watched[i];
+
+		if (watched->restarts_count > 0 &&
+		    world_now(world) - watched->restarts_ms[watched->restarts_count - 1] < SLACK_MS)
+			watched->restarts_count--;
+	}
+}
+
+/* A VM that was in no section is looked at as if for the first time. */
+void
+supervision_loaded(struct world *world)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->watched_count; i++) {
+		struct watched *watched = &check->watched[i];
+		const struct config_vm *vm = check_vm(world, watched->vm->def.name);
+		bool starts = vm && vm->policy.autostart && vm->standby_of < 0;
+
+		/* Who comes later is launched by the next boot, or by who wants it. */
+		if (vm && !watched->configured)
+			watched->person = PERSON_NONE;
+		if (starts && !watched->autostart && check->loads > 0)
+			watched->came_late = true;
+		watched->configured = vm != NULL;
+		watched->autostart = starts;
+		watched->restarts_count = 0;
+	}
+	check->loads++;
+}
+
+bool
+many_has(const struct world *world, const struct many *many, const char *vm)
+{
+	const struct config_vm *config = check_vm(world, vm);
+
+	if (!config)
+		return false;
+	if (strcmp(many->whom, "*") == 0)
+		return true;
+	if (strncmp(many->whom, "group:", 6) == 0)
+		return strcmp(config->group, many->whom + 6) == 0;
+	return strcmp(many->whom, vm) == 0;
+}
+
+static bool
+needs(const struct world *world, const struct config_vm *vm, const struct config_vm *provider)
+{
+	const struct config *config = world->daemon.config;
+
+	for (size_t i = 0; i < vm->needs_count; i++)
+		if (!vm->needs[i].external && &config->vms[vm->needs[i].provider] == provider)
+			return true;
+	return false;
+}
+
+/* A provider only when all that depend on it, among those to be shut down, are off. */
+static void
+dependents_first(struct world *world, const struct action *action, const struct config_vm *vm)
+{
+	const struct check *check = world->check;
+
+	if ((action->verb != VERB_SHUTDOWN && action->verb != VERB_DESTROY) ||
+	    vm->policy.on_dependency == DEPENDENCY_SHUTDOWN)
+		return;
+	for (size_t i = 0; i < check->many_count; i++) {
+		const struct many *many = &check->many[i];
+
+		if (many->verb != VERB_SHUTDOWN || !many_has(world, many, action->name))
+			continue;
+		for (size_t j = 0; j < check->watched_count; j++) {
+			const struct watched *other = &check->watched[j];
+			const struct config_vm *dependent = check_vm(world, other->vm->def.name);
+
+			if (dependent && many_has(world, many, other->vm->def.name) &&
+			    needs(world, dependent, vm) && lives(other->vm) &&
+			    other->off_ms < many->accepted_ms)
+				check_fail(world, "dependents-first",
+					   "%s is shut down, and %s, which needs it, is not off",
+					   action->name, other->vm->def.name);
+		}
+	}
+}
+
+void
+supervision_action(struct world *world, const struct action *action)
+{
+	static const uint32_t ends[] = {VERB_PAUSE, VERB_SHUTDOWN, VERB_DESTROY,
+					VERB_SAVE,  VERB_REBOOT,   ACTION_RESTART};
+	const struct config_vm *vm = check_vm(world, action->name);
+	struct watched *watched = watched_of(world, action->name);
+
+	if (!watched)
+		return;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		watched->acted_on |= ends[i] == action->verb;
+	if (!OF_ITS_OWN(action) || !vm)
+		return;
+	needs_first(world, action, vm);
+	not_for_unknown(world, action, vm);
+	if (action->verb == VERB_PAUSE) {
+		watched->blocked++;
+		if (watched->person == PERSON_PAUSED)
+			watched->person = PERSON_UNCLEAR; /* it paused what was paused */
+	}
+	left_alone(world, action, watched);
+	maintained(world, action, watched);
+	restart_limit(world, action, watched, vm);
+	boots_first(world, action, watched, vm);
+	dependents_first(world, action, vm);
+}
+
+/* ---- what is known of VMs ---- */
+
+static void
+wants(struct world *world, struct watched *watched, uint32_t verb)
+{
+	static const enum person persons[] = {
+	    [VERB_START] = PERSON_RUN,	  [VERB_SHUTDOWN] = PERSON_OFF, [VERB_REBOOT] = PERSON_RUN,
+	    [VERB_PAUSE] = PERSON_PAUSED, [VERB_UNPAUSE] = PERSON_RUN,	[VERB_DESTROY] = PERSON_OFF,
+	    [VERB_SAVE] = PERSON_OFF,	  [VERB_RESTORE] = PERSON_RUN,	[VERB_LAUNCH] = PERSON_RUN,
+	};
+
+	watched->restarts_count = 0;
+	if (verb == VERB_LAUNCH && watched->person == PERSON_PAUSED)
+		return; /* it is no unpause */
+	if (verb >= sizeof(persons) / sizeof(persons[0]) || persons[verb] == PERSON_NONE)
+		return;
+	watched->person = persons[verb];
+	watched->person_ms = world_now(world);
+}
+
+void
+check_person(struct world *world, struct vm_truth *vm, enum verb verb)
+{
+	struct watched *watched = watched_of(world, vm->def.name);
+
+	/* While something else is done to it nobody can tell who did what; nor what was done
+	 * between a boot of the host and the start of lauxend. */
+	if (check_has_action(world, vm->def.name) || world->check->boots) {
+		watched->person = PERSON_UNCLEAR;
+		return;
+	}
+	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
+	 * what it was before. */
+	if (verb == VERB_REBOOT ||
+	    (vm->domain && ((verb == VERB_PAUSE && vm->domain->pauses > 1) ||
+			    (verb == VERB_UNPAUSE && vm->domain->pauses > 0))))
+		return;
+	wants(world, watched, verb);
+}
+
+/* What a launch needs is launched too, where it is off. */
+static void
+wants_providers(struct world *world, const struct config_vm *vm)
+{
+	const struct config *config = world->daemon.config;
+
+	for (size_t i = 0; i < vm->needs_count; i++) {
+		const struct config_vm *provider =
+		    vm->needs[i].external ? NULL : &config->vms[vm->needs[i].provider];
+		struct watched *watched =
+		    provider ? watched_of(world, provider->provider.name) : NULL;
+
+		if (!watched)
+			continue;
+		if (watched->person == PERSON_OFF)
+			wants(world, watched, VERB_LAUNCH);
+		wants_providers(world, provider);
+	}
+}
+
+static void
+maintain(struct world *world, struct watched *watched, uint32_t seconds)
+{
+	watched->maintenance_ms = seconds ? world_now(world) : 0;
+	watched->maintenance_s = seconds;
+}
+
+/* By itself: its time must be over, by one clock or the other. */
+static void
+maintenance_ended(struct world *world, struct watched *watched)
+{
+	int64_t over_ms = watched->maintenance_ms + (int64_t)watched->maintenance_s * 1000;
+
+	if (watched->maintenance_ms != 0 && world->wall_skew_ms == 0 &&
+	    (watched->maintenance_s == UINT32_MAX || world_now(world) < over_ms))
+		check_fail(world, "maintenance", "%s: it ended too early", watched->vm->def.name);
+	watched->maintenance_ms = 0;
+}
+
+static void
+add_many(struct check *check, const struct asked *asked)
+{
+	struct many *many;
+
+	check->many = mem_resize(check->many, check->many_count + 1, sizeof(*check->many));
+	many = &check->many[check->many_count++];
+	*many = (struct many){.verb = asked->verb, .accepted_ms = asked->accepted_ms};
+	TEXT_SET(many->id, asked->id);
+	TEXT_SET(many->whom, asked->vm);
+}
+
+/* A standby that is idle is none of many. */
+static bool
+is_meant(const struct world *world, const struct many *many, const struct watched *watched)
+{
+	const char *vm = watched->vm->def.name;
+	const struct config_vm *config = check_vm(world, vm);
+
+	if (strcmp(many->whom, vm) == 0)
+		return true;
+	return many_has(world, many, vm) && !(many->verb == VERB_LAUNCH && config->standby_of >= 0);
+}
+
+/* A manager was told yes: from now on it counts. */
+void
+supervision_accepted(struct world *world, const struct asked *asked, uint32_t number)
+{
+	struct check *check = world->check;
+	uint32_t verb = asked->verb;
+	struct many many = {.verb = verb};
+
+	TEXT_SET(many.whom, asked->vm);
+	if (verb == VERB_DESIRE)
+		verb = number == DESIRED_RUNNING ? VERB_LAUNCH : VERB_SHUTDOWN;
+	if (asked->vm[0] == '*' || strncmp(asked->vm, "group:", 6) == 0)
+		add_many(check, asked);
+	for (size_t i = 0; i < check->watched_count; i++) {
+		struct watched *watched = &check->watched[i];
+
+		if (!is_meant(world, &many, watched))
+			continue;
+		wants(world, watched, verb);
+		if (verb == VERB_LAUNCH && check_vm(world, watched->vm->def.name))
+			wants_providers(world, check_vm(world, watched->vm->def.name));
+		if (verb == VERB_MAINTENANCE && number == 0)
+			watched->maintenance_ms = 0;
+	}
+}
+
+/* Whether what a request that failed, or never was, has not made of a VM is still wanted, nobody
+ * can tell. */
+static void
+spare(struct world *world, const struct asked *asked)
+{
+	struct check *check = world->check;
+	struct many many = {.verb = asked->verb};
+
+	TEXT_SET(many.whom, asked->vm);
+	for (size_t i = 0; i < check->watched_count; i++) {
+		struct watched *watched = &check->watched[i];
+
+		if (many_has(world, &many, watched->vm->def.name) &&
+		    watched->person_ms == asked->accepted_ms &&
+		    (watched->person != PERSON_OFF || lives(watched->vm)))
+			watched->person = PERSON_UNCLEAR;
+	}
+}
+
+void
+supervision_ended(struct world *world, const struct mib_event *event)
+{
+	struct check *check = world->check;
+	const struct asked *asked = NULL;
+
+	for (size_t i = 0; i < check->many_count; i++)
+		if (strcmp(check->many[i].id, event->request) == 0)
+			check->many[i--] = check->many[--check->many_count];
+	for (size_t i = 0; i < check->asked_count; i++)
+		if (strcmp(check->asked[i].id, event->request) == 0)
+			asked = &check->asked[i];
+	if (asked && event->outcome != REQUEST_SUCCEEDED)
+		spare(world, asked);
+	if (asked && asked->verb == VERB_MAINTENANCE && event->outcome == REQUEST_SUCCEEDED &&
+	    watched_of(world, asked->vm))
+		maintain(world, watched_of(world, asked->vm), asked->number_asked);
+}
+
+void
+supervision_event(struct world *world, const struct mib_event *event)
+{
+	struct watched *watched = watched_of(world, event->vm_name);
+
+	if (watched && event->type == EVENT_VM_BLOCKED)
+		watched->blocked = 1;
+	else if (watched && event->type == EVENT_VM_UNBLOCKED)
+		watched->blocked = 0;
+	else if (watched && event->type == EVENT_MAINTENANCE_ENDED)
+		maintenance_ended(world, watched);
+}
+
+void
+check_domain(struct world *world, const struct domain *d, enum model_change change)
+{
+	struct watched *watched = watched_of(world, d->def.name);
+
+	if (!watched)
+		return;
+	if (change == CHANGE_SHUTDOWN && d->reason == REASON_CRASH && watched->person == PERSON_OFF)
+		watched->person = PERSON_UNCLEAR; /* it was to end, and did not by itself */
+	if (change == CHANGE_GONE || change == CHANGE_SHUTDOWN)
+		watched->off_ms = world_now(world);
+	if (change == CHANGE_GONE || change == CHANGE_BORN ||
+	    (change == CHANGE_STATE && d->pauses == 0))
+		watched->acted_on = false;
+	if (d->pauses > 0)
+		watched->paused_ms = world_now(world);
+}

@@ -1,0 +1,61 @@
+/*
+ * Acts: something to be done to each of some VMs, on their hosts, perhaps one after the other. An
+ * act goes out when all acts that it waits for have succeeded; one that failed blocks those behind
+ * it, and they say so.
+ */
+#ifndef VMCTL_ACT_H
+#define VMCTL_ACT_H
+
+#include "tools/vmctl/vmctl.h"
+
+enum act_state {
+	ACT_WAITS,
+	ACT_OPEN,     /* asked for; not over */
+	ACT_ACCEPTED, /* and not waited for */
+	ACT_DONE,
+	ACT_ALREADY, /* there was nothing to do */
+	ACT_FAILED,
+	ACT_UNKNOWN, /* how it ended is not known */
+	ACT_BLOCKED, /* what it waited for failed */
+};
+
+struct act {
+	char name[VM_NAME_SIZE];
+	struct vmctl_host *host;
+	struct vmctl_request request;
+	enum act_state state;
+	enum request_state request_state;
+	char text[VMCTL_ERROR_SIZE]; /* why, or what of it */
+	size_t waits;		     /* acts that it waits for */
+	size_t *then;		     /* acts that wait for it */
+	size_t then_count;
+	bool needed; /* no target: a target needs it */
+	int64_t begun_ms;
+};
+
+struct acts {
+	struct context *context;
+	struct act *list;
+	size_t count, open, over;
+	const char *done; /* the word for what is done: "paused" */
+	bool left;	  /* Ctrl-C, or the time is over */
+	struct vm_list vms;
+};
+
+struct act *acts_add(struct acts *acts, struct vmctl_host *host, const char *name, enum verb verb,
+		     uint32_t number);
+/* Act number `behind` waits for act number `first`. */
+void acts_order(struct acts *acts, size_t first, size_t behind);
+/* The ids of all; under --id the same command has the same ones. */
+void acts_name(struct acts *acts);
+/* Ends an act that needs not, or cannot, be asked for. */
+void act_end(struct acts *acts, struct act *act, enum act_state state, const char *text);
+/* Does all; prints each as it ends. The exit status. */
+int acts_run(struct acts *acts);
+/* Prints what would be done. */
+int acts_show(struct acts *acts);
+void acts_free(struct acts *acts);
+/* True: go on. On a terminal, unless --yes, a person is asked. */
+bool acts_confirm(const struct acts *acts, const char *what);
+
+#endif

@@ -1,0 +1,542 @@
+/* What is done to VMs: start, shutdown, reboot, pause, unpause, destroy, save, restore, memory,
+ * maintenance, launch, rebuild, cancel. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/vmctl/act.h"
+#include "tools/vmctl/graph.h"
+
+#define IN(state) (1u << (state))
+
+enum confirm { CONFIRM_NEVER, CONFIRM_MANY, CONFIRM_ALWAYS };
+enum order { ORDER_NONE, ORDER_PROVIDERS_FIRST, ORDER_DEPENDENTS_FIRST };
+
+static const struct deed {
+	const char *command;
+	enum verb verb;
+	uint32_t already; /* states in which there is nothing to do */
+	const char *done, *asked;
+	enum confirm confirm;
+	enum order order;
+} deeds[] = {
+    {"start", VERB_START, IN(VM_RUNNING) | IN(VM_PREPARING), "started", "Start", CONFIRM_NEVER,
+     ORDER_NONE},
+    {"shutdown", VERB_SHUTDOWN, IN(VM_SHUTDOWN) | IN(VM_CRASHED) | IN(VM_SUSPENDED), "shut down",
+     "Shut down", CONFIRM_MANY, ORDER_DEPENDENTS_FIRST},
+    {"reboot", VERB_REBOOT, 0, "rebooted", "Reboot", CONFIRM_MANY, ORDER_NONE},
+    {"pause", VERB_PAUSE, IN(VM_PAUSED), "paused", "Pause", CONFIRM_MANY, ORDER_NONE},
+    {"unpause", VERB_UNPAUSE, IN(VM_RUNNING), "unpaused", "Unpause", CONFIRM_NEVER, ORDER_NONE},
+    {"destroy", VERB_DESTROY, IN(VM_SHUTDOWN) | IN(VM_SUSPENDED), "destroyed (its disks stay)",
+     "Destroy", CONFIRM_ALWAYS, ORDER_NONE},
+    {"save", VERB_SAVE, IN(VM_SUSPENDED), "saved", "Save (and stop)", CONFIRM_MANY, ORDER_NONE},
+    {"restore", VERB_RESTORE, IN(VM_RUNNING) | IN(VM_PAUSED), "restored", "Restore", CONFIRM_NEVER,
+     ORDER_NONE},
+    {"launch", VERB_LAUNCH, 0, "launched", "Launch", CONFIRM_NEVER, ORDER_PROVIDERS_FIRST},
+    {"memory", VERB_MEMORY, 0, "has it", "Change the memory of", CONFIRM_NEVER, ORDER_NONE},
+    {"maintenance", VERB_MAINTENANCE, 0, "done", "Maintenance of", CONFIRM_NEVER, ORDER_NONE},
+};
+
+static const struct deed *
+deed_of(const char *command)
+{
+	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
+		if (strcmp(deeds[i].command, command) == 0)
+			return &deeds[i];
+	abort();
+}
+
+/* ---- the VMs ---- */
+
+/* A VM that was paused, and is to be shut down, is asked for by what the policy has for it. */
+static void
+act_choose(struct act *act, const struct mib_vm *vm)
+{
+	if (act->request.verb != VERB_SHUTDOWN || vm->state != VM_PAUSED || !vm->configured)
+		return;
+	act->request.verb = VERB_DESIRE;
+	act->request.number = DESIRED_SHUTDOWN;
+}
+
+/* What has ended and still has its domain (on_poweroff "preserve") can be rid of that. */
+static bool
+is_left_over(const struct deed *deed, const struct mib_vm *vm)
+{
+	return deed->verb == VERB_DESTROY && !(vm->absent >> mib_vm_BIT_domid & 1) && vm->domid > 0;
+}
+
+static void
+act_look(struct acts *acts, const struct deed *deed, size_t number, const struct mib_vm *vm)
+{
+	struct act *act = &acts->list[number];
+	char text[VMCTL_ERROR_SIZE];
+
+	if (!host_answers(act->host)) {
+		TEXT_FORMAT(text, "its host does not answer (%s)", vmctl_host_error(act->host));
+		act_end(acts, act, ACT_FAILED, text);
+	} else if (deed->already & IN(vm->state) && !is_left_over(deed, vm)) {
+		TEXT_FORMAT(text, "it is %s", name_of(vm_state_names, vm->state));
+		act_end(acts, act, ACT_ALREADY, text);
+	} else {
+		act_choose(act, vm);
+	}
+}
+
+static void
+acts_look(struct acts *acts, const struct deed *deed)
+{
+	for (size_t i = 0; i < acts->vms.count; i++) {
+		struct mib_vm vm;
+
+		vmctl_row(acts->vms.list[i].host, KIND_VM, acts->vms.list[i].position, &vm);
+		act_look(acts, deed, i, &vm);
+	}
+}
+
+/* ---- order, over all hosts ---- */
+
+static const struct vm_list *sorting; /* qsort() hands nothing of ours on */
+
+static int
+place_compare(const struct vmctl_host *host, uint32_t position, const struct vm_ref *ref)
+{
+	if (host != ref->host)
+		return (uintptr_t)host > (uintptr_t)ref->host ? 1 : -1;
+	return (position > ref->position) - (position < ref->position);
+}
+
+static int
+act_compare(const void *a, const void *b)
+{
+	const struct vm_ref *left = &sorting->list[*(const size_t *)a];
+
+	return place_compare(left->host, left->position, &sorting->list[*(const size_t *)b]);
+}
+
+static int
+node_compare(const void *key, const void *act)
+{
+	const struct node *node = key;
+
+	return place_compare(node->host, node->position, &sorting->list[*(const size_t *)act]);
+}
+
+/* The act of each node, or GRAPH_NONE; acts are of the list of VMs, in its order. */
+static size_t *
+acts_of_nodes(const struct acts *acts, const struct graph *graph)
+{
+	size_t *act_of = mem_array(graph->nodes_count, sizeof(*act_of));
+	size_t *order = mem_array(acts->count, sizeof(*order));
+
+	sorting = &acts->vms;
+	for (size_t i = 0; i < acts->count; i++)
+		order[i] = i;
+	if (acts->count > 0)
+		qsort(order, acts->count, sizeof(*order), act_compare);
+	for (size_t i = 0; i < graph->nodes_count; i++) {
+		const size_t *found = graph->nodes[i].host && acts->count > 0
+					  ? bsearch(&graph->nodes[i], order, acts->count,
+						    sizeof(*order), node_compare)
+					  : NULL;
+
+		act_of[i] = found ? *found : GRAPH_NONE;
+	}
+	free(order);
+	return act_of;
+}
+
+/* What the targets need and what does not run is launched as well, from host to host. */
+static void
+add_needed(struct acts *acts, const struct deed *deed, const struct graph *graph, size_t at,
+	   size_t *act_of)
+{
+	for (size_t e = graph->nodes[at].needs; e != GRAPH_NONE; e = graph->edges[e].next_needs) {
+		size_t provider = graph->edges[e].provider;
+		const struct node *node = &graph->nodes[provider];
+
+		if (!node->host || act_of[provider] != GRAPH_NONE || node->state == VM_RUNNING ||
+		    !host_answers(node->host))
+			continue;
+		act_of[provider] = acts->count;
+		acts_add(acts, node->host, node->name, deed->verb, 0)->needed = true;
+		add_needed(acts, deed, graph, provider, act_of);
+	}
+}
+
+static void
+acts_connect(struct acts *acts, const struct deed *deed, const struct graph *graph,
+	     const size_t *act_of)
+{
+	for (size_t i = 0; i < graph->edges_count; i++) {
+		size_t dependent = act_of[graph->edges[i].dependent];
+		size_t provider = act_of[graph->edges[i].provider];
+
+		if (dependent == GRAPH_NONE || provider == GRAPH_NONE || dependent == provider)
+			continue;
+		if (deed->order == ORDER_PROVIDERS_FIRST)
+			acts_order(acts, provider, dependent);
+		else
+			acts_order(acts, dependent, provider);
+	}
+}
+
+/* VMs that run on and need one that is to be shut down: they will be paused until it is back. */
+static void
+say_dependents(const struct graph *graph, const size_t *act_of)
+{
+	for (size_t i = 0; i < graph->edges_count; i++) {
+		const struct edge *edge = &graph->edges[i];
+		char dependent[2 * VM_NAME_SIZE], provider[2 * VM_NAME_SIZE];
+
+		if (act_of[edge->provider] == GRAPH_NONE || act_of[edge->dependent] != GRAPH_NONE ||
+		    graph->nodes[edge->dependent].state != VM_RUNNING)
+			continue;
+		node_text(&graph->nodes[edge->dependent], dependent, sizeof(dependent));
+		node_text(&graph->nodes[edge->provider], provider, sizeof(provider));
+		fprintf(stderr, "vmctl: %s runs, and needs %s of %s\n", dependent, edge->service,
+			provider);
+	}
+}
+
+/* False: there is a circle among them. */
+static bool
+acts_sort(struct acts *acts, const struct deed *deed)
+{
+	struct graph graph;
+	size_t *act_of, targets = acts->count;
+	bool circle = false;
+
+	graph_build(acts->context, &graph);
+	act_of = acts_of_nodes(acts, &graph);
+	if (deed->order == ORDER_PROVIDERS_FIRST)
+		for (size_t i = 0; i < graph.nodes_count; i++)
+			if (act_of[i] < targets)
+				add_needed(acts, deed, &graph, i, act_of);
+	for (size_t i = 0; i < graph.nodes_count; i++)
+		circle |= graph.nodes[i].in_cycle && act_of[i] != GRAPH_NONE;
+	if (circle)
+		graph_say_cycles(&graph, stderr);
+	else
+		acts_connect(acts, deed, &graph, act_of);
+	if (deed->order == ORDER_DEPENDENTS_FIRST && !circle)
+		say_dependents(&graph, act_of);
+	free(act_of);
+	graph_free(&graph);
+	return !circle;
+}
+
+/* ---- all of them ---- */
+
+/* Fetches, finds the VMs, makes an act of each. EXIT_ALL: go on. */
+static int
+acts_find(struct acts *acts, const struct deed *deed, struct targets *targets, uint32_t number)
+{
+	static const struct vmctl_want plain = {
+	    KIND_VM, VM_BASIC | VMCTL_FIELD(mib_vm, configured) | VMCTL_FIELD(mib_vm, domid), NULL};
+	struct context *context = acts->context;
+	bool ordered = deed->order != ORDER_NONE;
+	size_t missing = 0;
+
+	if (!fleet_choose(context))
+		return EXIT_USAGE;
+	if (!ordered)
+		fleet_narrow(context, targets);
+	fleet_fetch(context, ordered ? graph_wants : &plain, ordered ? graph_wants_count : 1);
+	vms_collect(context, targets, &acts->vms);
+	for (size_t i = 0; i < context->hosts_count; i++)
+		missing += !host_answers(context->hosts[i]);
+	if (missing > 0)
+		fleet_report(context);
+	if (targets_complain(targets, missing > 0, true) > 0) {
+		fprintf(stderr, "vmctl %s: nothing was done\n", context->command);
+		return EXIT_NONE;
+	}
+	for (size_t i = 0; i < acts->vms.count; i++)
+		acts_add(acts, acts->vms.list[i].host, vms_name(&acts->vms, i), deed->verb, number);
+	return EXIT_ALL;
+}
+
+static bool
+needs_confirmation(const struct acts *acts, const struct deed *deed)
+{
+	return deed->confirm == CONFIRM_ALWAYS ||
+	       (deed->confirm == CONFIRM_MANY && acts->count > 1);
+}
+
+static int
+acts_do(struct acts *acts, const struct deed *deed)
+{
+	acts_name(acts);
+	if (acts->context->options.dry_run)
+		return acts_show(acts);
+	if (needs_confirmation(acts, deed) && !acts_confirm(acts, deed->asked)) {
+		fprintf(stderr, "vmctl %s: nothing was done\n", acts->context->command);
+		return EXIT_NONE;
+	}
+	return acts_run(acts);
+}
+
+static bool
+id_check(const struct context *context)
+{
+	size_t most = REQUEST_ID_SIZE - 1 - 9; /* of many VMs: -%08x is put behind */
+
+	if (!context->options.id || strlen(context->options.id) <= most)
+		return true;
+	usage_error(context, "--id has %zu characters at most", most);
+	return false;
+}
+
+static int
+acts_of_targets(struct context *context, const struct deed *deed, uint32_t number)
+{
+	struct acts acts = {.context = context, .done = deed->done};
+	struct targets *targets;
+	int status = EXIT_USAGE;
+
+	if (context->words_count == 0 && !context->options.all)
+		return usage_error(context,
+				   "which VMs? Give TARGET ... or --all; see vmctl %s --help",
+				   context->command);
+	targets = id_check(context) ? targets_new(context, context->words, context->words_count,
+						  context->options.all)
+				    : NULL;
+	if (targets)
+		status = acts_find(&acts, deed, targets, number);
+	if (status == EXIT_ALL && deed->order != ORDER_NONE && !acts_sort(&acts, deed))
+		status = EXIT_NONE;
+	if (status == EXIT_ALL) {
+		acts_look(&acts, deed);
+		status = acts_do(&acts, deed);
+	}
+	acts_free(&acts);
+	targets_free(targets);
+	return status;
+}
+
+int
+cmd_action(struct context *context)
+{
+	return acts_of_targets(context, deed_of(context->command), 0);
+}
+
+int
+cmd_launch(struct context *context)
+{
+	return acts_of_targets(context, deed_of("launch"), 0);
+}
+
+/* ---- maintenance ---- */
+
+/* "90s", "30m", "2h", "1d"; a number alone is minutes. 0: it is none. */
+static uint32_t
+duration_s(const char *text)
+{
+	static const struct {
+		const char *unit;
+		uint32_t s;
+	} units[] = {{"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}, {"", 60}};
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]) && end != text && *text != '-'; i++)
+		if (strcmp(end, units[i].unit) == 0 && number < UINT32_MAX / units[i].s)
+			return (uint32_t)number * units[i].s;
+	return 0;
+}
+
+int
+cmd_maintenance(struct context *context)
+{
+	uint32_t seconds = UINT32_MAX;
+	const char *word = context->words_count > 0 ? context->words[0] : "";
+
+	if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+		return usage_error(context, "on or off? see vmctl maintenance --help");
+	if (strcmp(word, "off") == 0)
+		seconds = 0;
+	else if (context->options.duration)
+		seconds = duration_s(context->options.duration);
+	if (context->options.duration && seconds == 0)
+		return usage_error(context,
+				   "--for %s: it takes 90s, 30m, 2h or 1d, and only with on",
+				   context->options.duration);
+	context->words++;
+	context->words_count--;
+	return acts_of_targets(context, deed_of("maintenance"), seconds);
+}
+
+/* ---- memory: TARGET=SIZE ---- */
+
+/* "512", "512M", "2G": MiB; 0: it is none. */
+static uint32_t
+size_mib(const char *text)
+{
+	char *end;
+	unsigned long number = strtoul(text, &end, 10);
+	unsigned long factor = strcmp(end, "G") == 0		    ? 1024
+			       : *end == 0 || strcmp(end, "M") == 0 ? 1
+								    : 0;
+
+	if (end == text || *text == '-' || number > UINT32_MAX / 1024)
+		return 0;
+	return (uint32_t)(number * factor);
+}
+
+/* Each word is of its own amount, so its VMs are found one word after the other. */
+static bool
+memory_word(struct acts *acts, char *word)
+{
+	char *equals = strrchr(word, '=');
+	uint32_t mib = equals ? size_mib(equals + 1) : 0;
+	struct targets *targets;
+	struct vm_list vms;
+	size_t wrong;
+
+	if (mib == 0) {
+		usage_error(acts->context, "\"%s\": write TARGET=SIZE, as www=512M or group:db=2G",
+			    word);
+		return false;
+	}
+	*equals = 0;
+	targets = targets_new(acts->context, &word, 1, false);
+	if (!targets)
+		return false;
+	vms_collect(acts->context, targets, &vms);
+	wrong = targets_complain(targets, false, true);
+	for (size_t i = 0; i < vms.count; i++) {
+		struct act *act =
+		    acts_add(acts, vms.list[i].host, vms_name(&vms, i), VERB_MEMORY, mib);
+		struct mib_vm vm;
+
+		vmctl_row(act->host, KIND_VM, vms.list[i].position, &vm);
+		act->state =
+		    vm.state == VM_RUNNING || vm.state == VM_PAUSED || vm.state == VM_UNKNOWN
+			? ACT_WAITS
+			: ACT_BLOCKED;
+	}
+	vms_free(&vms);
+	targets_free(targets);
+	return wrong == 0;
+}
+
+/* VMs that are not up have no memory to change. */
+static void
+memory_look(struct acts *acts)
+{
+	for (size_t i = 0; i < acts->count; i++) {
+		struct act *act = &acts->list[i];
+
+		if (act->state == ACT_BLOCKED)
+			act_end(acts, act, ACT_FAILED, "it is not up");
+		else if (!host_answers(act->host))
+			act_end(acts, act, ACT_FAILED, "its host does not answer");
+	}
+}
+
+int
+cmd_memory(struct context *context)
+{
+	static const struct vmctl_want want = {KIND_VM, VM_BASIC, NULL};
+	const struct deed *deed = deed_of("memory");
+	struct acts acts = {.context = context, .done = deed->done};
+	bool ok = id_check(context);
+	int status = EXIT_USAGE;
+
+	if (context->words_count == 0)
+		return usage_error(context, "of which VM? write TARGET=SIZE, as www=512M");
+	if (!ok || !fleet_choose(context))
+		return EXIT_USAGE;
+	fleet_fetch(context, &want, 1);
+	if (fleet_report(context) == EXIT_NONE)
+		return EXIT_NONE;
+	for (int i = 0; i < context->words_count && ok; i++)
+		ok = memory_word(&acts, context->words[i]);
+	if (ok) {
+		memory_look(&acts);
+		status = acts_do(&acts, deed);
+	}
+	acts_free(&acts);
+	return status;
+}
+
+/* ---- rebuild: of hosts ---- */
+
+int
+cmd_rebuild(struct context *context)
+{
+	static const struct vmctl_want want = {KIND_HOST, VMCTL_FIELD(mib_host, name), NULL};
+	static const struct deed rebuild = {
+	    "rebuild", VERB_REBUILD,  0,	 "its configuration was read anew",
+	    "",	       CONFIRM_NEVER, ORDER_NONE};
+	struct acts acts = {.context = context, .done = rebuild.done};
+	int status;
+
+	if (context->words_count == 0 && !context->options.all)
+		return usage_error(context, "which hosts? Give HOST ... or --all");
+	hosts_from_words(context);
+	if (!id_check(context) || !fleet_choose(context))
+		return EXIT_USAGE;
+	fleet_fetch(context, &want, 1);
+	for (size_t i = 0; i < context->hosts_count; i++) {
+		struct act *act = acts_add(&acts, context->hosts[i],
+					   vmctl_host_name(context->hosts[i]), VERB_REBUILD, 0);
+
+		TEXT_SET(act->request.vm, "*");
+	}
+	status = acts_do(&acts, &rebuild);
+	acts_free(&acts);
+	return status;
+}
+
+/* ---- cancel ---- */
+
+struct cancel {
+	struct context *context;
+	size_t done, count;
+};
+
+static void
+cancelled(void *arg, struct vmctl_host *host, const struct vmctl_request *request,
+	  const struct vmctl_outcome *outcome)
+{
+	struct cancel *cancel = arg;
+	bool done = outcome->state == REQUEST_CANCELLED;
+
+	cancel->done += done;
+	printf("%s on %s: %s%s\n", request->id, vmctl_host_name(host),
+	       done ? "taken back" : "not taken back: ", done ? "" : outcome->error);
+}
+
+int
+cmd_cancel(struct context *context)
+{
+	static const struct vmctl_want want = {KIND_REQUEST, 0, NULL};
+	struct cancel cancel = {.context = context};
+	struct mib_request request;
+
+	if (context->words_count == 0)
+		return usage_error(context, "which requests? Give their ids; see vmctl requests");
+	if (!fleet_choose(context))
+		return EXIT_USAGE;
+	fleet_fetch(context, &want, 1);
+	for (int w = 0; w < context->words_count; w++) {
+		size_t found = 0;
+
+		for (size_t i = 0; i < context->hosts_count; i++)
+			for (size_t j = 0; vmctl_row(context->hosts[i], KIND_REQUEST, j, &request);
+			     j++)
+				if (strcmp(request.id, context->words[w]) == 0) {
+					vmctl_cancel(context->hosts[i], request.id, cancelled,
+						     &cancel);
+					found++;
+				}
+		cancel.count += found ? found : 1;
+		if (found == 0)
+			fprintf(stderr, "vmctl cancel: there is no request %s\n",
+				context->words[w]);
+	}
+	vmctl_run(context->vmctl, 0);
+	fleet_report(context);
+	return cancel.done == cancel.count ? EXIT_ALL : cancel.done > 0 ? EXIT_SOME : EXIT_NONE;
+}

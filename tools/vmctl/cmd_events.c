@@ -1,0 +1,360 @@
+/*
+ * events: the journals of all hosts as one. Each host's journal has an id and numbers that ascend;
+ * who keeps both misses nothing, however often the agent was started anew, and sees when the
+ * journal is another one.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "tools/vmctl/vmctl.h"
+
+#define LAST 50	       /* events of each host, without --since */
+#define FOLLOW_MS 1000 /* between two looks */
+
+/* Where a host's journal was read to. */
+struct place {
+	char journal[20]; /* "": not known */
+	uint32_t sequence;
+	bool silent; /* it was said */
+};
+
+struct follower {
+	struct context *context;
+	struct fields fields;
+	struct output *output;
+	struct place *places; /* by host */
+	bool going;	      /* the first round is over */
+};
+
+/* ---- places on disk ---- */
+
+static size_t
+host_number(const struct context *context, const char *name)
+{
+	size_t i = 0;
+
+	while (i < context->hosts_count && strcmp(vmctl_host_name(context->hosts[i]), name) != 0)
+		i++;
+	return i;
+}
+
+/* A line a host: its name, journal, sequence. A file that is not there yet has none. */
+static bool
+places_read(struct follower *follower)
+{
+	const char *path = follower->context->options.state_file;
+	FILE *file = path ? fopen(path, "re") : NULL;
+	char name[VMCTL_NAME_SIZE], journal[20];
+	uint32_t sequence;
+
+	if (path && !file && errno != ENOENT) {
+		usage_error(follower->context, "%s: %s", path, strerror(errno));
+		return false;
+	}
+	while (file && fscanf(file, "%63s %19s %" SCNu32, name, journal, &sequence) == 3) {
+		size_t at = host_number(follower->context, name);
+
+		if (at == follower->context->hosts_count)
+			continue;
+		TEXT_SET(follower->places[at].journal, journal);
+		follower->places[at].sequence = sequence;
+	}
+	if (file)
+		fclose(file);
+	return true;
+}
+
+/* Written after the events were, and whole: who dies in between prints some twice, and misses none.
+ */
+static void
+places_write(const struct follower *follower)
+{
+	const struct context *context = follower->context;
+	const char *path = context->options.state_file;
+	char new[4096];
+	FILE *file;
+
+	if (!path)
+		return;
+	snprintf(new, sizeof(new), "%s.new", path);
+	file = fopen(new, "we");
+	for (size_t i = 0; file && i < context->hosts_count; i++)
+		if (*follower->places[i].journal)
+			fprintf(file, "%s %s %" PRIu32 "\n", vmctl_host_name(context->hosts[i]),
+				follower->places[i].journal, follower->places[i].sequence);
+	if (!file || fclose(file) != 0 || rename(new, path) != 0)
+		fprintf(stderr, "vmctl events: %s: %s\n", path, strerror(errno));
+}
+
+/* ---- looking ---- */
+
+/* How far the host's journal goes; false: it does not say. */
+static bool
+journal_of(const struct vmctl_host *host, struct mib_agent *agent)
+{
+	return host_answers(host) && vmctl_row(host, KIND_AGENT, 0, agent) && *agent->journal &&
+	       !(agent->absent >> mib_agent_BIT_journal_last & 1);
+}
+
+/* From where to read: behind what was read, or where the user says, or the last few. */
+static void
+place_begin(const struct follower *follower, const struct vmctl_host *host, struct place *place,
+	    const struct mib_agent *agent)
+{
+	const struct options *options = &follower->context->options;
+	uint32_t last = options->last > 0 ? (uint32_t)options->last : LAST;
+	uint32_t first = agent->journal_first > 0 ? agent->journal_first - 1 : 0;
+
+	if (*place->journal && strcmp(place->journal, agent->journal) != 0) {
+		fprintf(stderr,
+			"vmctl: %s: its journal is another one (%s, was %s): the agent's store was "
+			"lost; all of the new one follows\n",
+			vmctl_host_name(host), agent->journal, place->journal);
+		place->sequence = 0;
+	} else if (!*place->journal && options->since >= 0) {
+		place->sequence = (uint32_t)options->since;
+	} else if (!*place->journal) {
+		place->sequence = agent->journal_last > last ? agent->journal_last - last : 0;
+		if (place->sequence < first)
+			place->sequence = first;
+	}
+	TEXT_SET(place->journal, agent->journal);
+	if (place->sequence < first) {
+		fprintf(stderr, "vmctl: %s: events %" PRIu32 " to %" PRIu32 " are kept no more\n",
+			vmctl_host_name(host), place->sequence + 1, first);
+		place->sequence = first;
+	}
+}
+
+/* ---- printing ---- */
+
+struct event_ref {
+	struct vmctl_host *host;
+	uint32_t position;
+	int64_t time; /* never before that of the host's event before */
+};
+
+static int
+event_compare(const void *a, const void *b)
+{
+	const struct event_ref *left = a, *right = b;
+	int order;
+
+	if (left->time != right->time)
+		return left->time > right->time ? 1 : -1;
+	order = strcmp(vmctl_host_name(left->host), vmctl_host_name(right->host));
+	return order != 0 ? order
+			  : (left->position > right->position) - (left->position < right->position);
+}
+
+static bool
+event_wanted(const struct context *context, const struct vmctl_host *host,
+	     const struct mib_event *event)
+{
+	struct mib_vm vm = {.absent = 0};
+
+	if (!context->options.targets)
+		return true;
+	memcpy(vm.name, event->vm_name, sizeof(vm.name));
+	memcpy(vm.uuid, event->vm_uuid, sizeof(vm.uuid));
+	return targets_match(context->options.targets, host, &vm);
+}
+
+/* The events that came of a host, behind its place; the place moves on. */
+static void
+events_add(struct follower *follower, size_t number, struct event_ref **list, size_t *count)
+{
+	struct vmctl_host *host = follower->context->hosts[number];
+	struct place *place = &follower->places[number];
+	struct mib_event event;
+	int64_t time = 0;
+
+	for (size_t i = 0; vmctl_row(host, KIND_EVENT, i, &event); i++) {
+		if (event.sequence <= place->sequence)
+			continue;
+		place->sequence = event.sequence;
+		if (event.time > time)
+			time = event.time;
+		if (!event_wanted(follower->context, host, &event))
+			continue;
+		*list = mem_resize(*list, *count + 1, sizeof(**list));
+		(*list)[(*count)++] = (struct event_ref){host, (uint32_t)i, time};
+	}
+}
+
+static void
+events_print(struct follower *follower, struct event_ref *list, size_t count)
+{
+	if (count > 0)
+		qsort(list, count, sizeof(*list), event_compare);
+	for (size_t i = 0; i < count; i++) {
+		struct mib_event event;
+		struct item item = {.host = list[i].host, .rows = {[KIND_EVENT] = &event}};
+
+		if (vmctl_row(item.host, KIND_EVENT, list[i].position, &event))
+			output_item(follower->output, &item);
+	}
+	free(list);
+	if (follower->context->options.follow)
+		output_flush(follower->output);
+}
+
+/* ---- a host's turn: its journal, what is new in it, and after a while once more ---- */
+
+struct turn {
+	struct follower *follower;
+	size_t number; /* of the host */
+	struct mib_event after;
+	struct event *timer;
+};
+
+static void turn_begin(int fd, short what, void *arg);
+
+static void
+turn_end(struct turn *turn, bool fetched)
+{
+	static const struct timeval delay = {FOLLOW_MS / 1000, FOLLOW_MS % 1000 * 1000};
+	struct follower *follower = turn->follower;
+	struct event_ref *list = NULL;
+	size_t count = 0;
+
+	if (!follower->going)
+		return;
+	if (fetched)
+		events_add(follower, turn->number, &list, &count);
+	events_print(follower, list, count);
+	if (count > 0)
+		places_write(follower);
+	event_add(turn->timer, &delay);
+}
+
+static void
+turn_fetched(void *arg, struct vmctl_host *host)
+{
+	turn_end(arg, host_answers(host));
+}
+
+static void
+turn_silent(struct turn *turn, struct vmctl_host *host)
+{
+	struct place *place = &turn->follower->places[turn->number];
+
+	if (!place->silent && turn->follower->context->options.follow)
+		fprintf(stderr, "vmctl: %s: %s; its events come when it is back\n",
+			vmctl_host_name(host), vmctl_host_error(host));
+	place->silent = true;
+}
+
+static void
+turn_journal(void *arg, struct vmctl_host *host)
+{
+	struct turn *turn = arg;
+	struct place *place = &turn->follower->places[turn->number];
+	struct vmctl_want want = {KIND_EVENT, 0, &turn->after};
+	struct mib_agent agent;
+
+	if (!journal_of(host, &agent)) {
+		turn_silent(turn, host);
+		turn_end(turn, false);
+		return;
+	}
+	place->silent = false;
+	place_begin(turn->follower, host, place, &agent);
+	turn->after.sequence = place->sequence;
+	if (place->sequence < agent.journal_last)
+		vmctl_fetch(host, &want, 1, turn_fetched, turn);
+	else
+		turn_end(turn, false);
+}
+
+static void
+turn_begin(int fd, short what, void *arg)
+{
+	static const struct vmctl_want want = {KIND_AGENT,
+					       VMCTL_FIELD(mib_agent, journal) |
+						   VMCTL_FIELD(mib_agent, journal_first) |
+						   VMCTL_FIELD(mib_agent, journal_last),
+					       NULL};
+	struct turn *turn = arg;
+
+	(void)fd, (void)what;
+	vmctl_fetch(turn->follower->context->hosts[turn->number], &want, 1, turn_journal, turn);
+}
+
+/* The first round is of all hosts together, and sorted; later each host has turns of its own, so
+ * that one that does not answer delays none. */
+static void
+follow(struct follower *follower)
+{
+	struct context *context = follower->context;
+	struct turn *turns = mem_array(context->hosts_count, sizeof(*turns));
+	struct event_ref *list = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < context->hosts_count; i++) {
+		turns[i].follower = follower;
+		turns[i].number = i;
+		turns[i].timer = evtimer_new(vmctl_base(context->vmctl), turn_begin, &turns[i]);
+		turn_begin(-1, 0, &turns[i]);
+	}
+	vmctl_run(context->vmctl, 0);
+	for (size_t i = 0; i < context->hosts_count; i++)
+		if (host_answers(context->hosts[i]))
+			events_add(follower, i, &list, &count);
+	events_print(follower, list, count);
+	fflush(stdout);
+	places_write(follower);
+	follower->going = context->options.follow;
+	for (size_t i = 0; follower->going && i < context->hosts_count; i++)
+		turn_end(&turns[i], false);
+	if (follower->going)
+		event_base_dispatch(vmctl_base(context->vmctl)); /* until a signal */
+	for (size_t i = 0; i < context->hosts_count; i++)
+		event_free(turns[i].timer);
+	free(turns);
+}
+
+#define COLUMNS "time,host,sequence,type,vmName=VM,state,text"
+
+int
+cmd_events(struct context *context)
+{
+	static const enum mib_kind kinds[] = {KIND_EVENT, 0};
+	struct follower follower = {.context = context};
+	const char *columns = context->options.columns		       ? context->options.columns
+			      : context->options.format == OUTPUT_TEXT ? COLUMNS
+								       : "all";
+
+	if (!fields_choose(context, columns, kinds, NULL, &follower.fields))
+		return EXIT_USAGE;
+	if (context->words_count > 0) {
+		context->options.targets =
+		    targets_new(context, context->words, context->words_count, false);
+		if (!context->options.targets)
+			return EXIT_USAGE;
+	}
+	if (!fleet_choose(context))
+		return EXIT_USAGE;
+	if (context->options.targets)
+		fleet_narrow(context, context->options.targets);
+	if (context->options.since >= 0 && context->hosts_count > 1)
+		return usage_error(context,
+				   "numbers are of one host: give -H HOST with --since, or "
+				   "--state-file for many");
+	follower.places = mem_array(context->hosts_count, sizeof(*follower.places));
+	if (!places_read(&follower))
+		return EXIT_USAGE;
+	follower.output = output_begin(context, "events", &follower.fields);
+	follow(&follower);
+	output_end(follower.output);
+	fields_free(&follower.fields);
+	free(follower.places);
+	targets_free(context->options.targets);
+	return fleet_report(context);
+}

@@ -1,0 +1,465 @@
+/* Requests: a row of lxRequestTable by SET, then looks at what becomes of it, all of a host in one
+ * PDU. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <event2/event.h>
+
+#include <net-snmp/net-snmp-config.h>
+#include <net-snmp/net-snmp-includes.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tools/vmctl/lib/internal.h"
+
+#define POLL_FIRST_MS 100
+#define POLL_MOST_MS 1000
+#define POLL_JOBS 24	 /* in a PDU, two values each */
+#define SILENCE_MS 60000 /* a host that is silent for so long is not waited for */
+
+enum job_state { JOB_NEW, JOB_SET, JOB_OPEN };
+
+struct job {
+	TAILQ_ENTRY(job) next;
+	struct vmctl_host *host;
+	struct vmctl_request request;
+	bool cancels, wait, polled;
+	enum job_state state;
+	struct vmctl_outcome outcome; /* as it was told last */
+	int64_t heard_ms;
+	vmctl_outcome_fn *changed;
+	void *arg;
+};
+
+void
+vmctl_request_id(char id[REQUEST_ID_SIZE])
+{
+	uint64_t random[1] = {0};
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		abort();
+	text_format(id, REQUEST_ID_SIZE, "vmctl-%08" PRIx64 "-%012" PRIx64,
+		    (uint64_t)clock_wall_ms() / 1000, random[0] >> 16);
+}
+
+/* ---- the end of jobs ---- */
+
+static void
+job_free(struct job *job)
+{
+	struct vmctl *vmctl = job->host->vmctl;
+
+	TAILQ_REMOVE(&job->host->jobs, job, next);
+	explicit_bzero(&job->request, sizeof(job->request));
+	free(job);
+	vmctl_closed(vmctl);
+}
+
+/* Tells what became of it where that is news. */
+static void
+job_tell(struct job *job, const struct vmctl_outcome *outcome)
+{
+	struct vmctl_request request = job->request;
+	vmctl_outcome_fn *changed = job->changed;
+	struct vmctl_host *host = job->host;
+	struct vmctl *vmctl = host->vmctl;
+	void *arg = job->arg;
+
+	if (!outcome->over && outcome->state == job->outcome.state &&
+	    strcmp(outcome->error, job->outcome.error) == 0)
+		return;
+	job->outcome = *outcome;
+	vmctl->open++;
+	if (outcome->over)
+		job_free(job);
+	changed(arg, host, &request, outcome);
+	vmctl_closed(vmctl);
+}
+
+static void
+job_fail(struct job *job, bool unknown, const char *error)
+{
+	struct vmctl_outcome outcome = {.state = job->state == JOB_OPEN ? REQUEST_UNDECIDED
+									: REQUEST_HELD,
+					.over = true,
+					.unknown = unknown};
+
+	TEXT_SET(outcome.error, error);
+	job_tell(job, &outcome);
+}
+
+void
+jobs_free(struct vmctl_host *host)
+{
+	while (!TAILQ_EMPTY(&host->jobs)) {
+		struct job *job = TAILQ_FIRST(&host->jobs);
+
+		if (host->read)
+			session_forget(host->read, job);
+		if (host->write)
+			session_forget(host->write, job);
+		job_free(job);
+	}
+	if (host->read)
+		session_forget(host->read, &host->jobs);
+	if (host->poll)
+		event_free(host->poll);
+	host->poll = NULL;
+}
+
+/* ---- looking ---- */
+
+static const struct mib_table *
+request_table(void)
+{
+	for (size_t i = 0; i < mib_tables_count; i++)
+		if (mib_tables[i].kind == KIND_REQUEST && !mib_tables[i].standard)
+			return &mib_tables[i];
+	abort();
+}
+
+static const struct mib_column *
+request_column(size_t bit)
+{
+	const struct mib_table *table = request_table();
+
+	for (size_t i = 0; i < table->columns_count; i++)
+		if (table->columns[i].bit == bit)
+			return &table->columns[i];
+	abort();
+}
+
+static void
+request_oid(const char *id, size_t bit, struct mib_oid *name)
+{
+	struct mib_request key = {0};
+
+	memcpy(key.id, id, sizeof(key.id));
+	mib_instance(request_table(), request_column(bit)->number, &key, name);
+}
+
+static void
+poll_arm(struct vmctl_host *host)
+{
+	struct timeval delay = {host->poll_ms / 1000, host->poll_ms % 1000 * 1000};
+
+	if (!host->polling)
+		event_add(host->poll, &delay);
+	if (host->poll_ms < POLL_MOST_MS)
+		host->poll_ms = host->poll_ms * 3 / 2;
+}
+
+static void
+job_heard(struct job *job, const netsnmp_variable_list *state, const netsnmp_variable_list *error)
+{
+	struct vmctl_outcome outcome = {.state = REQUEST_QUEUED};
+	char text[TEXT_SIZE] = "";
+
+	job->heard_ms = clock_mono_ms();
+	if (state->type != ASN_INTEGER) {
+		job_fail(job, true, "its row is there no more, so how it ended is not known");
+		return;
+	}
+	outcome.state = (enum request_state) * state->val.integer;
+	outcome.over = outcome.state != REQUEST_QUEUED && outcome.state != REQUEST_RUNNING;
+	outcome.unknown = outcome.state == REQUEST_UNDECIDED;
+	if (error && error->type == ASN_OCTET_STR && error->val_len < sizeof(text))
+		memcpy(text, error->val.string, error->val_len);
+	TEXT_SET(outcome.error, text);
+	job_tell(job, &outcome);
+}
+
+/* Callbacks may make and end jobs: who goes through them begins anew each time. */
+static struct job *
+job_polled(const struct vmctl_host *host)
+{
+	struct job *job;
+
+	TAILQ_FOREACH (job, &host->jobs, next)
+		if (job->polled)
+			return job;
+	return NULL;
+}
+
+static void
+polled_none(struct vmctl_host *host, const char *error)
+{
+	struct vmctl_outcome outcome;
+	struct job *job;
+
+	while ((job = job_polled(host))) {
+		job->polled = false;
+		if (clock_mono_ms() - job->heard_ms > SILENCE_MS) {
+			job_fail(job, true, error);
+			continue;
+		}
+		outcome = job->outcome;
+		TEXT_FORMAT(outcome.error, "still waiting: %s", error);
+		job_tell(job, &outcome);
+	}
+}
+
+static void
+polled(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error)
+{
+	struct jobs *jobs = arg;
+	struct vmctl_host *host =
+	    (struct vmctl_host *)((char *)jobs - offsetof(struct vmctl_host, jobs));
+	const netsnmp_variable_list *v = pdu ? pdu->variables : NULL;
+	struct job *job;
+
+	host->polling = false;
+	if (answer != ANSWER_OK || pdu->errstat != SNMP_ERR_NOERROR) {
+		polled_none(host, answer == ANSWER_OK ? snmp_errstring((int)pdu->errstat) : error);
+	} else {
+		while ((job = job_polled(host))) {
+			job->polled = false;
+			if (!v)
+				continue;
+			job_heard(job, v, v->next_variable);
+			v = v->next_variable ? v->next_variable->next_variable : NULL;
+		}
+	}
+	TAILQ_FOREACH (job, &host->jobs, next)
+		if (job->state == JOB_OPEN) {
+			poll_arm(host);
+			return;
+		}
+}
+
+/* State and error of each that is looked at. */
+static netsnmp_pdu *
+poll_pdu(const void *arg)
+{
+	const struct jobs *jobs = arg;
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_GET);
+	struct job *job;
+
+	TAILQ_FOREACH (job, jobs, next) {
+		struct mib_oid state, error;
+
+		if (!job->polled)
+			continue;
+		request_oid(job->request.id, mib_request_BIT_state, &state);
+		request_oid(job->request.id, mib_request_BIT_error, &error);
+		snmp_add_null_var(pdu, state.arcs, state.count);
+		snmp_add_null_var(pdu, error.arcs, error.count);
+	}
+	return pdu;
+}
+
+/* Those that were looked at go to the end, so that all have their turn. */
+static void
+poll_now(int fd, short what, void *arg)
+{
+	struct vmctl_host *host = arg;
+	struct job *job, *following, *last = TAILQ_LAST(&host->jobs, jobs);
+	size_t count = 0;
+	bool end = false;
+
+	(void)fd, (void)what;
+	for (job = TAILQ_FIRST(&host->jobs); job && !end && count < POLL_JOBS; job = following) {
+		following = TAILQ_NEXT(job, next);
+		end = job == last;
+		if (job->state != JOB_OPEN)
+			continue;
+		TAILQ_REMOVE(&host->jobs, job, next);
+		TAILQ_INSERT_TAIL(&host->jobs, job, next);
+		job->polled = true;
+		count++;
+	}
+	if (count == 0 || !host->read)
+		return;
+	host->polling = true;
+	session_send(host->read, poll_pdu, polled, &host->jobs);
+}
+
+/* The read session is there where a fetch was; else it is made. */
+static void
+poll_begin(struct vmctl_host *host)
+{
+	char error[VMCTL_ERROR_SIZE];
+
+	host_session(host, false, error);
+	if (!host->poll)
+		host->poll = evtimer_new(host->vmctl->base, poll_now, host);
+	host->poll_ms = POLL_FIRST_MS;
+	poll_arm(host);
+}
+
+/* ---- asking ---- */
+
+/* What an error means, by the variable that it is of. */
+static void
+job_explain(const struct job *job, const netsnmp_pdu *pdu, char error[VMCTL_ERROR_SIZE])
+{
+	const char *vm = job->request.vm, *verb = name_of(verb_names, (int)job->request.verb);
+	bool has_number = job->request.number != 0 && !job->cancels;
+	long at = job->cancels ? 4 : pdu->errindex + (pdu->errindex > 2 && !has_number);
+
+	switch (pdu->errstat) {
+	case SNMP_ERR_NOACCESS:
+	case SNMP_ERR_NOTWRITABLE:
+	case SNMP_ERR_READONLY:
+	case SNMP_ERR_NOSUCHNAME:
+	case SNMP_ERR_NOCREATION:
+	case SNMP_ERR_AUTHORIZATIONERROR:
+		text_format(
+		    error, VMCTL_ERROR_SIZE,
+		    "its snmpd does not let us ask for it: give the profile a write-profile "
+		    "of a user with the view operate, or see whether lauxend runs");
+		return;
+	case SNMP_ERR_RESOURCEUNAVAILABLE:
+		text_format(error, VMCTL_ERROR_SIZE, "too many requests of %s are open already",
+			    vm);
+		return;
+	case SNMP_ERR_COMMITFAILED:
+		text_format(error, VMCTL_ERROR_SIZE,
+			    "its agent could not store the request; try once more");
+		return;
+	default:
+		break;
+	}
+	if (job->cancels)
+		text_format(error, VMCTL_ERROR_SIZE, "it runs already, and cannot be taken back");
+	else if (at == 1)
+		text_format(error, VMCTL_ERROR_SIZE, "there is no VM %s on it", vm);
+	else if (at == 2 && pdu->errstat == SNMP_ERR_WRONGVALUE)
+		text_format(error, VMCTL_ERROR_SIZE, "its agent does not know %s; is it older?",
+			    verb);
+	else if (at == 2)
+		text_format(error, VMCTL_ERROR_SIZE, "%s is impossible in its state", verb);
+	else if (at == 3)
+		text_format(error, VMCTL_ERROR_SIZE, "%s with %u is out of its range", verb,
+			    job->request.number);
+	else
+		text_format(error, VMCTL_ERROR_SIZE,
+			    "a request with the id %s is there already, and is another one (%s)",
+			    job->request.id, snmp_errstring((int)pdu->errstat));
+}
+
+static void
+job_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error)
+{
+	struct job *job = arg;
+	struct vmctl_outcome outcome = {.state = REQUEST_QUEUED, .over = !job->wait};
+	char text[VMCTL_ERROR_SIZE];
+
+	if (answer != ANSWER_OK) {
+		job_fail(job, answer == ANSWER_SILENT, error);
+		return;
+	}
+	if (pdu->errstat != SNMP_ERR_NOERROR) {
+		job_explain(job, pdu, text);
+		job_fail(job, false, text);
+		return;
+	}
+	job->state = JOB_OPEN;
+	job->heard_ms = clock_mono_ms();
+	if (job->cancels)
+		outcome = (struct vmctl_outcome){.state = REQUEST_CANCELLED, .over = true};
+	else if (job->wait)
+		poll_begin(job->host);
+	job_tell(job, &outcome);
+}
+
+static void
+pdu_add_number(netsnmp_pdu *pdu, const char *id, size_t bit, u_char type, uint32_t number)
+{
+	struct mib_oid name;
+	long value = (long)number;
+
+	request_oid(id, bit, &name);
+	snmp_pdu_add_variable(pdu, name.arcs, name.count, type, &value, sizeof(value));
+}
+
+static netsnmp_pdu *
+job_pdu(const void *arg)
+{
+	const struct job *job = arg;
+	const struct vmctl_request *request = &job->request;
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_SET);
+	struct mib_oid name;
+
+	if (!job->cancels) {
+		request_oid(request->id, mib_request_BIT_vm, &name);
+		snmp_pdu_add_variable(pdu, name.arcs, name.count, ASN_OCTET_STR, request->vm,
+				      strlen(request->vm));
+		pdu_add_number(pdu, request->id, mib_request_BIT_verb, ASN_INTEGER,
+			       (uint32_t)request->verb);
+		if (request->number != 0)
+			pdu_add_number(pdu, request->id, mib_request_BIT_number, ASN_UNSIGNED,
+				       request->number);
+	}
+	pdu_add_number(pdu, request->id, mib_request_BIT_status, ASN_INTEGER,
+		       job->cancels ? ROW_DESTROY : ROW_CREATE_AND_GO);
+	return pdu;
+}
+
+static struct job *
+job_new_one(const struct vmctl_host *host)
+{
+	struct job *job;
+
+	TAILQ_FOREACH (job, &host->jobs, next)
+		if (job->state == JOB_NEW)
+			return job;
+	return NULL;
+}
+
+void
+jobs_begin(struct vmctl_host *host, const char *error)
+{
+	char text[VMCTL_ERROR_SIZE];
+	struct job *job;
+
+	while ((job = job_new_one(host))) {
+		struct session *session = error ? NULL : host_session(host, true, text);
+
+		if (!session) {
+			job_fail(job, false, error ? error : text);
+			continue;
+		}
+		job->state = JOB_SET;
+		session_send(session, job_pdu, job_answered, job);
+	}
+}
+
+static struct job *
+job_new(struct vmctl_host *host, vmctl_outcome_fn *changed, void *arg)
+{
+	struct job *job = mem_alloc(sizeof(*job));
+
+	job->host = host;
+	job->changed = changed;
+	job->arg = arg;
+	TAILQ_INSERT_TAIL(&host->jobs, job, next);
+	host->vmctl->open++;
+	host_make_due(host);
+	return job;
+}
+
+void
+vmctl_request(struct vmctl_host *host, const struct vmctl_request *request, bool wait,
+	      vmctl_outcome_fn *changed, void *arg)
+{
+	struct job *job = job_new(host, changed, arg);
+
+	job->wait = wait;
+	TEXT_SET(job->request.id, request->id);
+	TEXT_SET(job->request.vm, request->vm);
+	job->request.verb = request->verb;
+	job->request.number = request->number;
+}
+
+void
+vmctl_cancel(struct vmctl_host *host, const char *id, vmctl_outcome_fn *changed, void *arg)
+{
+	struct job *job = job_new(host, changed, arg);
+
+	job->cancels = true;
+	TEXT_SET(job->request.id, id);
+}

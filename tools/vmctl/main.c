@@ -1,0 +1,59 @@
+#include <malloc.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "tools/vmctl/vmctl.h"
+
+#define CACHE_AGE_MS 60000 /* rows on disk are renewed when they are as old */
+
+static void
+print_error(void *arg, const char *error)
+{
+	(void)arg;
+	fprintf(stderr, "vmctl: %s\n", error);
+}
+
+/* A socket for each host. */
+static void
+raise_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct context context = {.options = {.since = -1, .last = -1, .retries = -1}};
+	const struct command *command = NULL;
+	int status;
+
+	context.options.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	status = arguments_read(&context, argc, argv, &command);
+	if (status != 0)
+		return status < 0 ? EXIT_ALL : status;
+	signal(SIGPIPE, SIG_DFL);
+	/* net-snmp takes and gives back 64 KiB for each packet. */
+	mallopt(M_TRIM_THRESHOLD, 1 << 20);
+	mallopt(M_TOP_PAD, 1 << 18);
+	raise_files();
+	context.vmctl = vmctl_new(NULL);
+	if (!vmctl_load(context.vmctl, context.options.file, print_error, NULL)) {
+		vmctl_free(context.vmctl);
+		return EXIT_USAGE;
+	}
+	vmctl_set_timeout(context.vmctl, context.options.timeout_ms, context.options.retries);
+	status = command->run(&context);
+	fflush(stdout);
+	vmctl_cache_write(context.vmctl, CACHE_AGE_MS);
+	vmctl_free(context.vmctl);
+	free(context.options.hosts);
+	free(context.hosts);
+	return status;
+}
