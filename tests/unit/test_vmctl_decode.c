@@ -293,7 +293,7 @@ take(struct walk *walk, netsnmp_pdu *pdu, const char **error)
 
 	if (pdu->errstat == SNMP_DEFAULT_ERRSTAT)
 		pdu->errstat = SNMP_ERR_NOERROR;
-	ok = walk_take(walk, pdu, error);
+	ok = walk_take(walk, pdu, NULL, error);
 	snmp_free_pdu(pdu);
 	return ok;
 }

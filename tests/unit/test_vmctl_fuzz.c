@@ -123,7 +123,7 @@ walk_answers(enum mib_kind kind, netsnmp_pdu **pdus, size_t count)
 	for (size_t i = 0; i < count && !walk_over(walk); i++) {
 		netsnmp_pdu *asked;
 
-		if (!walk_take(walk, pdus[i], &error)) {
+		if (!walk_take(walk, pdus[i], NULL, &error)) {
 			assert_non_null(error);
 			break;
 		}
@@ -156,6 +156,106 @@ mutate(u_char *packet, size_t size)
 			memmove(packet + at, packet + pick((uint32_t)size),
 				pick((uint32_t)(size - at < 40 ? size - at : 40)) / 2);
 		}
+	}
+}
+
+/* The same octets read where they are; rows as they come out. */
+static bool
+walk_octets(enum mib_kind kind, const uint8_t *data, size_t size, struct rows *rows)
+{
+	const struct vmctl_want want = {kind, 0, NULL};
+	struct walk *walk = walk_new(&want, rows);
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_RESPONSE);
+	struct ber_head head;
+	const char *error = "it is no answer";
+	bool ok = ber_answer(data, size, &head);
+
+	if (ok) {
+		assert_true(head.binds.at >= data && head.binds.end <= data + size);
+		pdu->errstat = head.status;
+		ok = walk_take(walk, pdu, &head.binds, &error);
+	}
+	assert_true(ok || error);
+	check_rows(kind, rows);
+	snmp_free_pdu(pdu);
+	walk_free(walk);
+	return ok;
+}
+
+/* A message of SNMPv2c around a PDU. */
+static uint8_t *
+message_make(const u_char *pdu, size_t size, size_t *whole)
+{
+	static const uint8_t head[] = {0x30, 0x82, 0,	0,   0x02, 1,	1,  0x04,
+				       6,    'p',  'u', 'b', 'l',  'i', 'c'};
+	uint8_t *message = mem_resize(NULL, sizeof(head) + size, 1);
+
+	memcpy(message, head, sizeof(head));
+	memcpy(message + sizeof(head), pdu, size);
+	*whole = sizeof(head) + size;
+	message[2] = (uint8_t)((*whole - 4) >> 8);
+	message[3] = (uint8_t)(*whole - 4);
+	return message;
+}
+
+static void
+test_changed_messages(void **state)
+{
+	uint64_t taken = 0;
+
+	(void)state;
+	for (uint64_t round = 0; round < rounds; round++) {
+		const struct mib_table *table = some_table();
+		netsnmp_pdu *pdu = good_answer(table);
+		static u_char packet[PACKET_MAX];
+		size_t size = sizeof(packet);
+		u_char *end = snmp_pdu_build(pdu, packet, &size);
+		struct rows rows = {0};
+		uint8_t *message;
+
+		assert_non_null(end);
+		message = message_make(packet, (size_t)(end - packet), &size);
+		if (round % 16 != 0)
+			mutate(message, size);
+		taken += walk_octets(table->kind, message, size, &rows);
+		rows_clear(&rows);
+		free(message);
+		snmp_free_pdu(pdu);
+	}
+	print_message("# %" PRIu64 " of %" PRIu64 " were still answers\n", taken, rounds);
+	assert_true(taken > rounds / 32);
+}
+
+/* Both ways of reading a good answer come to the same rows. */
+static void
+test_same_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < mib_tables_count; i++) {
+		const struct mib_table *table = &mib_tables[i];
+		const struct vmctl_want want = {table->kind, 0, NULL};
+		netsnmp_pdu *pdu = table->standard ? NULL : good_answer(table);
+		struct rows listed = {0}, read = {0};
+		struct walk *walk;
+		static u_char packet[PACKET_MAX];
+		size_t size = sizeof(packet);
+		const char *error;
+		uint8_t *message;
+
+		if (!pdu)
+			continue;
+		message = message_make(
+		    packet, (size_t)(snmp_pdu_build(pdu, packet, &size) - packet), &size);
+		walk = walk_new(&want, &listed);
+		walk_take(walk, pdu, NULL, &error);
+		walk_octets(table->kind, message, size, &read);
+		assert_int_equal(listed.count, read.count);
+		assert_int_equal(listed.size, read.size);
+		walk_free(walk);
+		rows_clear(&listed);
+		rows_clear(&read);
+		free(message);
+		snmp_free_pdu(pdu);
 	}
 }
 
@@ -277,8 +377,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_changed_octets),
-	    cmocka_unit_test(test_odd_values),
+	    cmocka_unit_test(test_changed_octets), cmocka_unit_test(test_changed_messages),
+	    cmocka_unit_test(test_same_rows),	   cmocka_unit_test(test_odd_values),
 	    cmocka_unit_test(test_packed),
 	};
 	const char *seed = getenv("FUZZ_SEED"), *wanted = getenv("FUZZ_ROUNDS");

@@ -41,7 +41,7 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_DFL);
 	/* net-snmp takes and gives back 64 KiB for each packet. */
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
-	mallopt(M_TOP_PAD, 1 << 18);
+	mallopt(M_TOP_PAD, 1 << 16);
 	raise_files();
 	context.vmctl = vmctl_new(NULL);
 	if (!vmctl_load(context.vmctl, context.options.file, print_error, NULL)) {

@@ -7,6 +7,7 @@
  *   profile.c  credentials and their keys
  *   resolve.c  names to addresses
  *   session.c  net-snmp: a session to a host, PDUs and their answers
+ *   ber.c      answers of SNMPv2c, as they come
  *   walk.c     a walk through the columns of a kind, and its values into rows
  *   fetch.c    walks of a host, the window over all hosts
  *   rows.c     the rows of a host, packed
@@ -76,6 +77,36 @@ void resolve_cancel(struct vmctl_host *host);
 /* False: text is no "HOST[:PORT]"; name has room for 256. */
 bool address_split(const char *text, char *name, size_t size, uint16_t *port);
 
+/* ---- answers as they come ---- */
+
+/*
+ * net-snmp makes a struct of 1 KiB of each variable of an answer, which is half of all work where
+ * many hosts answer. So the variables of an SNMPv2c answer to a walk are read where they are.
+ */
+struct ber {
+	const uint8_t *at, *end;
+};
+
+/* A variable: one of a list of net-snmp's, or one that was read. */
+struct bind {
+	unsigned long name[MIB_OID_MAX];
+	size_t count; /* arcs of name */
+	uint8_t tag;  /* BER's: of the value, or of what says that there is none */
+	bool fits;    /* value is one that a column of ours can have */
+	struct mib_value value;
+};
+
+struct ber_head {
+	long id, status, index; /* of the PDU */
+	struct ber pdu;		/* all of it, with its tag */
+	struct ber binds;
+};
+
+/* The head of a response of SNMPv2c (RFC 3416, section 3); false: it is no such. */
+bool ber_answer(const uint8_t *data, size_t size, struct ber_head *head);
+/* The next variable; false: it is malformed, or there is none (at == end). */
+bool ber_bind(struct ber *binds, struct bind *bind);
+
 /* ---- sessions ---- */
 
 enum answer { ANSWER_OK, ANSWER_SILENT, ANSWER_REFUSED, ANSWER_FAILED };
@@ -93,6 +124,11 @@ void session_free(struct session *session);
 typedef struct snmp_pdu *make_fn(const void *arg);
 /* Sends what make makes; answered is called once, never from within. */
 void session_send(struct session *session, make_fn *make, answered_fn *answered, void *arg);
+/* The same for who reads the variables by himself, where session_binds() has them: the answer's
+ * list of them may be empty then. */
+void session_send_raw(struct session *session, make_fn *make, answered_fn *answered, void *arg);
+/* The variables of the answer that is being told; false: they are in its list. */
+bool session_binds(const struct session *session, struct ber *binds);
 /* Drops the answers that arg waits for. */
 void session_forget(struct session *session, const void *arg);
 void session_init(void);
@@ -134,9 +170,11 @@ typedef void walked_fn(void *arg, struct walk *walk, enum answer answer, const c
 struct walk *walk_start(struct session *session, const struct vmctl_want *want, struct rows *rows,
 			walked_fn *done, void *arg);
 void walk_free(struct walk *walk);
-/* One answer's values into the walk's rows, as the network gave them; false: they make no sense,
+/* One answer's values into the walk's rows, as the network gave them: from binds, or where that is
+ * NULL from the list of pdu. False: they make no sense,
  * and error says why. For the tests' fuzzer too. */
-bool walk_take(struct walk *walk, const struct snmp_pdu *pdu, const char **error);
+bool walk_take(struct walk *walk, const struct snmp_pdu *pdu, const struct ber *binds,
+	       const char **error);
 bool walk_over(const struct walk *walk);
 /* A walk that sends nothing: for tests. */
 struct walk *walk_new(const struct vmctl_want *want, struct rows *rows);

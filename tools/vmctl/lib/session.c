@@ -43,6 +43,7 @@ struct ask {
 	struct session *session;
 	make_fn *make;
 	int tries;    /* that are left */
+	bool raw;     /* reads the variables by itself */
 	long id;      /* the same for all tries, so that a late answer to the first counts */
 	bool in_time; /* its engine's clock was learned once for it */
 	int64_t expires_ms;
@@ -63,6 +64,8 @@ struct session {
 	netsnmp_large_fd_set readable_set;
 	struct event *readable, *timer;
 	TAILQ_HEAD(asks, ask) waiting, sent, failed;
+	struct ber_head head; /* of the SNMPv2c answer that is being read */
+	bool has_head;
 	char *error; /* why it is of no use; NULL: nothing is wrong */
 };
 
@@ -329,17 +332,15 @@ session_probed(void *arg, enum answer answer, netsnmp_pdu *report, const char *e
 		asks_fail(&session->waiting, answer, error);
 }
 
+static struct ask *ask_new(struct session *session, make_fn *make, answered_fn *answered,
+			   void *arg);
+
 static void
 session_probe(struct session *session)
 {
-	struct ask *ask = mem_alloc(sizeof(*ask));
+	struct ask *ask = ask_new(session, probe_pdu, session_probed, session);
 
 	session->state = SESSION_DISCOVERING;
-	*ask = (struct ask){.session = session,
-			    .make = probe_pdu,
-			    .tries = session->retries + 1,
-			    .answered = session_probed,
-			    .arg = session};
 	ask_send(session, ask);
 }
 
@@ -438,6 +439,51 @@ ask_failed(struct ask *ask, int error)
 	session_arm(session, 0);
 }
 
+/* Who does not read the variables himself gets them as net-snmp makes them. */
+static void
+ask_answered(struct ask *ask, netsnmp_pdu *pdu)
+{
+	struct session *session = ask->session;
+	size_t size = (size_t)(session->head.pdu.end - session->head.pdu.at);
+
+	session->refused = false;
+	if (session->has_head && !ask->raw) {
+		session->has_head = false;
+		if (snmp_pdu_parse(pdu, (u_char *)session->head.pdu.at, &size) != 0) {
+			ask_end(ask, &session->sent, ANSWER_FAILED, NULL,
+				"its answer is malformed");
+			return;
+		}
+	}
+	ask_end(ask, &session->sent, ANSWER_OK, pdu, NULL);
+}
+
+bool
+session_binds(const struct session *session, struct ber *binds)
+{
+	if (session->has_head)
+		*binds = session->head.binds;
+	return session->has_head;
+}
+
+/* In the place of net-snmp's own reader, of SNMPv2c: the head, and where the rest is. */
+static int
+answer_parse(netsnmp_session *link, netsnmp_pdu *pdu, u_char *data, size_t size)
+{
+	struct session *session = link->myvoid;
+
+	session->has_head = ber_answer(data, size, &session->head);
+	if (!session->has_head)
+		return SNMPERR_ASN_PARSE_ERR;
+	pdu->version = SNMP_VERSION_2c;
+	pdu->command = SNMP_MSG_RESPONSE;
+	pdu->flags |= UCD_MSG_FLAG_RESPONSE_PDU;
+	pdu->reqid = session->head.id;
+	pdu->errstat = session->head.status;
+	pdu->errindex = session->head.index;
+	return SNMP_ERR_NOERROR;
+}
+
 /* net-snmp calls this twice for a Report: as a message, and then as an error unless it tries again
  * by itself. */
 static int
@@ -448,10 +494,8 @@ session_answered(int operation, netsnmp_session *link, int reqid, netsnmp_pdu *p
 
 	(void)reqid;
 	if (operation == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE) {
-		if (pdu->command != SNMP_MSG_REPORT) {
-			session->refused = false;
-			ask_end(ask, &session->sent, ANSWER_OK, pdu, NULL);
-		}
+		if (pdu->command != SNMP_MSG_REPORT)
+			ask_answered(ask, pdu);
 	} else if (operation == NETSNMP_CALLBACK_OP_TIMED_OUT) {
 		ask_silent(ask);
 	} else if (operation == NETSNMP_CALLBACK_OP_SEC_ERROR && !session->sending) {
@@ -532,6 +576,7 @@ session_readable(int fd, short what, void *arg)
 	(void)what;
 	NETSNMP_LARGE_FD_SET(fd, &session->readable_set);
 	errno = 0;
+	session->has_head = false;
 	if (snmp_sess_read2(session->link, &session->readable_set) != 0 && errno == ECONNREFUSED)
 		session->refused = true;
 }
@@ -600,6 +645,17 @@ session_connect(struct session *session, netsnmp_transport *transport)
 	return true;
 }
 
+static void *
+open_v2c(const struct session *session, netsnmp_session *template)
+{
+	netsnmp_transport *transport = netsnmp_tdomain_transport(session->address, 0, "udp");
+
+	if (!transport)
+		return NULL;
+	return snmp_sess_add_ex(template, transport, NULL, answer_parse, NULL, NULL, NULL, NULL,
+				NULL);
+}
+
 static bool
 session_open(struct session *session)
 {
@@ -622,7 +678,9 @@ session_open(struct session *session)
 			return false;
 		}
 	}
-	session->link = snmp_sess_open(&template);
+	template.myvoid = session;
+	session->link = session->profile->version == PROFILE_V2C ? open_v2c(session, &template)
+								 : snmp_sess_open(&template);
 	explicit_bzero(&template, sizeof(template));
 	if (!session->link) {
 		session_say(session, "no session to %s: %s", session->address,
@@ -721,16 +779,9 @@ sessions_bury(struct vmctl *vmctl)
 	}
 }
 
-void
-session_send(struct session *session, make_fn *make, answered_fn *answered, void *arg)
+static void
+session_ask(struct session *session, struct ask *ask)
 {
-	struct ask *ask = mem_alloc(sizeof(*ask));
-
-	*ask = (struct ask){.session = session,
-			    .make = make,
-			    .tries = session->retries + 1,
-			    .answered = answered,
-			    .arg = arg};
 	if (!session->link && !session_open(session)) {
 		ask->answer = ANSWER_FAILED;
 		TAILQ_INSERT_TAIL(&session->failed, ask, next);
@@ -744,6 +795,34 @@ session_send(struct session *session, make_fn *make, answered_fn *answered, void
 	TAILQ_INSERT_TAIL(&session->waiting, ask, next);
 	if (session->state == SESSION_CLOSED)
 		session_probe(session);
+}
+
+static struct ask *
+ask_new(struct session *session, make_fn *make, answered_fn *answered, void *arg)
+{
+	struct ask *ask = mem_alloc(sizeof(*ask));
+
+	*ask = (struct ask){.session = session,
+			    .make = make,
+			    .tries = session->retries + 1,
+			    .answered = answered,
+			    .arg = arg};
+	return ask;
+}
+
+void
+session_send(struct session *session, make_fn *make, answered_fn *answered, void *arg)
+{
+	session_ask(session, ask_new(session, make, answered, arg));
+}
+
+void
+session_send_raw(struct session *session, make_fn *make, answered_fn *answered, void *arg)
+{
+	struct ask *ask = ask_new(session, make, answered, arg);
+
+	ask->raw = true;
+	session_ask(session, ask);
 }
 
 void

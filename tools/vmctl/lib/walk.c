@@ -194,7 +194,14 @@ walk_pdu(const void *arg)
 
 /* ---- answers ---- */
 
-/* A value as the decoder takes it; false: of a type that none of ours has, or too long. */
+/* Where an answer's variables are read from: its octets, or net-snmp's list. */
+struct source {
+	struct ber binds;
+	const netsnmp_variable_list *list;
+	bool raw;
+};
+
+/* A value of net-snmp's as the decoder takes it; false: of a type that none of ours has. */
 static bool
 value_of(const netsnmp_variable_list *variable, struct mib_value *value)
 {
@@ -221,6 +228,29 @@ value_of(const netsnmp_variable_list *variable, struct mib_value *value)
 	default:
 		return false;
 	}
+}
+
+enum { NEXT_NONE, NEXT_BIND, NEXT_BROKEN };
+
+static int
+source_next(struct source *source, struct bind *bind)
+{
+	const netsnmp_variable_list *variable = source->list;
+
+	if (source->raw)
+		return source->binds.at == source->binds.end ? NEXT_NONE
+		       : ber_bind(&source->binds, bind)	     ? NEXT_BIND
+							     : NEXT_BROKEN;
+	if (!variable)
+		return NEXT_NONE;
+	source->list = variable->next_variable;
+	if (variable->name_length > MIB_OID_MAX)
+		return NEXT_BROKEN;
+	memcpy(bind->name, variable->name, variable->name_length * sizeof(oid));
+	bind->count = variable->name_length;
+	bind->tag = variable->type;
+	bind->fits = value_of(variable, &bind->value);
+	return NEXT_BIND;
 }
 
 static unsigned char *
@@ -259,13 +289,12 @@ walk_row(struct walk *walk, const void *key)
 }
 
 static bool
-cursor_holds(const struct cursor *cursor, const netsnmp_variable_list *variable)
+cursor_holds(const struct cursor *cursor, const struct bind *bind)
 {
 	size_t count = cursor->table->arcs_count;
 
-	return variable->name_length > count + 1 &&
-	       variable->name[count] == cursor->column->number &&
-	       memcmp(variable->name, cursor->table->arcs, count * sizeof(oid)) == 0;
+	return bind->count > count + 1 && bind->name[count] == cursor->column->number &&
+	       memcmp(bind->name, cursor->table->arcs, count * sizeof(oid)) == 0;
 }
 
 /* Sign of the index of a name against the cursor's last one. */
@@ -281,23 +310,21 @@ cursor_compare(const struct walk *walk, size_t at, const oid *index, size_t coun
 	return (count > last_count) - (count < last_count);
 }
 
-/* One value into its row. row and of: the row of the value before, and its index, as most values
- * are of the same. NULL: fine; else what is wrong. */
+/* The row of the value before, and its index: most values are of the same. */
 struct taken {
 	void *row;
-	const oid *index;
 	size_t count;
+	oid index[REQUEST_ID_SIZE];
 };
 
+/* One value into its row. NULL: fine; else what is wrong. */
 static const char *
-walk_take_value(struct walk *walk, size_t at, const netsnmp_variable_list *variable,
-		struct taken *before)
+walk_take_value(struct walk *walk, size_t at, const struct bind *bind, struct taken *before)
 {
 	struct cursor *cursor = &walk->cursors[at];
-	const oid *index = variable->name + cursor->table->arcs_count + 1;
-	size_t count = variable->name_length - cursor->table->arcs_count - 1;
+	const oid *index = bind->name + cursor->table->arcs_count + 1;
+	size_t count = bind->count - cursor->table->arcs_count - 1;
 	_Alignas(8) unsigned char key[VMCTL_ROW_MAX];
-	struct mib_value value;
 
 	if (count > walk->width)
 		return "its answer has an index that is none";
@@ -312,11 +339,13 @@ walk_take_value(struct walk *walk, size_t at, const netsnmp_variable_list *varia
 			return "its answer has an index that is none";
 		if (walk->rows_seen >= ROWS_MAX)
 			return "it has more rows than any agent of ours";
-		*before = (struct taken){walk_row(walk, key), index, count};
+		before->row = walk_row(walk, key);
+		before->count = count;
+		memcpy(before->index, index, count * sizeof(oid));
 	}
 	/* What does not fit its column is as if it were not there. */
-	if (value_of(variable, &value))
-		mib_decode(cursor->column, &value, walk->now_ms, before->row);
+	if (bind->fits)
+		mib_decode(cursor->column, &bind->value, walk->now_ms, before->row);
 	return NULL;
 }
 
@@ -354,50 +383,54 @@ walk_flush(struct walk *walk)
 	}
 }
 
+static const char broken[] = "its answer is malformed";
+
 /* The values of the columns in turn; a column whose turn brings another object has ended. */
 static const char *
-walk_take_bulk(struct walk *walk, const netsnmp_pdu *pdu)
+walk_take_bulk(struct walk *walk, struct source *source)
 {
-	struct taken before = {0};
+	struct taken before = {.row = NULL};
+	struct bind bind;
 	size_t turn = 0;
+	int next;
 
-	for (const netsnmp_variable_list *v = pdu->variables; v; v = v->next_variable) {
+	while ((next = source_next(source, &bind)) == NEXT_BIND) {
 		size_t at = walk->asked[turn++ % walk->asked_count];
 		struct cursor *cursor = &walk->cursors[at];
 		const char *error;
 
 		if (cursor->over)
 			continue;
-		if (v->type == SNMP_ENDOFMIBVIEW || !cursor_holds(cursor, v)) {
+		if (bind.tag == SNMP_ENDOFMIBVIEW || !cursor_holds(cursor, &bind)) {
 			cursor->over = true;
 			continue;
 		}
-		if ((error = walk_take_value(walk, at, v, &before)))
+		if ((error = walk_take_value(walk, at, &bind, &before)))
 			return error;
 	}
+	if (next == NEXT_BROKEN)
+		return broken;
 	return turn < walk->asked_count ? "its answer lacks columns that were asked for" : NULL;
 }
 
 /* What an object that is not there has for a value is no value (RFC 3416, 4.2.1). */
 static const char *
-walk_take_scalars(struct walk *walk, const netsnmp_pdu *pdu)
+walk_take_scalars(struct walk *walk, struct source *source)
 {
 	static const oid zero[] = {0};
 	_Alignas(8) unsigned char row[VMCTL_ROW_MAX];
-	const netsnmp_variable_list *v = pdu->variables;
+	struct bind bind;
 	bool found = false;
 
 	mib_row_begin(walk->kind, zero, 1, row);
 	for (size_t i = 0; i < walk->columns; i++) {
 		struct cursor *cursor = &walk->cursors[i];
-		struct mib_value value;
 
-		if (!v || !cursor_holds(cursor, v))
+		if (source_next(source, &bind) != NEXT_BIND || !cursor_holds(cursor, &bind))
 			return "its answer is not what was asked for";
-		if (value_of(v, &value) && mib_decode(cursor->column, &value, walk->now_ms, row))
+		if (bind.fits && mib_decode(cursor->column, &bind.value, walk->now_ms, row))
 			found = true;
 		cursor->over = true;
-		v = v->next_variable;
 	}
 	if (found)
 		rows_add(walk->to, walk->kind, row);
@@ -405,8 +438,12 @@ walk_take_scalars(struct walk *walk, const netsnmp_pdu *pdu)
 }
 
 bool
-walk_take(struct walk *walk, const netsnmp_pdu *pdu, const char **error)
+walk_take(struct walk *walk, const netsnmp_pdu *pdu, const struct ber *binds, const char **error)
 {
+	struct source source = {.list = pdu->variables, .raw = binds != NULL};
+
+	if (binds)
+		source.binds = *binds;
 	walk->now_ms = clock_mono_ms();
 	*error = NULL;
 	if (pdu->command != SNMP_MSG_RESPONSE)
@@ -414,9 +451,9 @@ walk_take(struct walk *walk, const netsnmp_pdu *pdu, const char **error)
 	else if (pdu->errstat != SNMP_ERR_NOERROR)
 		*error = snmp_errstring((int)pdu->errstat);
 	else if (mib_kinds[walk->kind].index == INDEX_NONE)
-		*error = walk_take_scalars(walk, pdu);
+		*error = walk_take_scalars(walk, &source);
 	else
-		*error = walk_take_bulk(walk, pdu);
+		*error = walk_take_bulk(walk, &source);
 	if (*error)
 		return false;
 	walk_flush(walk);
@@ -429,15 +466,17 @@ static void walk_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const
 static void
 walk_ask(struct walk *walk)
 {
-	session_send(walk->session, walk_pdu, walk_answered, walk);
+	session_send_raw(walk->session, walk_pdu, walk_answered, walk);
 }
 
 static void
 walk_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error)
 {
 	struct walk *walk = arg;
+	struct ber binds;
 
-	if (answer == ANSWER_OK && !walk_take(walk, pdu, &error))
+	if (answer == ANSWER_OK &&
+	    !walk_take(walk, pdu, session_binds(walk->session, &binds) ? &binds : NULL, &error))
 		answer = ANSWER_FAILED;
 	if (answer == ANSWER_OK && !walk_over(walk)) {
 		if (++walk->pdus < PDUS_MAX) {
