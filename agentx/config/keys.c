@@ -166,9 +166,9 @@ _Static_assert(sizeof(vm_keys) / sizeof(vm_keys[0]) <= KEYS_MAX, "KEYS_MAX is to
 _Static_assert(KEYS_MAX <= 64, "given has a bit for each key");
 
 const struct section sections[SECTION_COUNT] = {
-	[SECTION_AGENT] = {"agent", "lauxend itself", agent_keys},
-	[SECTION_HYPERVISOR] = {"hypervisor", "the host's hypervisor", hypervisor_keys},
-	[SECTION_SUPERVISION] = {"supervision", "what all VMs have", supervision_keys},
+	[SECTION_AGENT] = {"agent", "lauxend itself", agent_keys, .titled = false},
+	[SECTION_HYPERVISOR] = {"hypervisor", "the host's hypervisor", hypervisor_keys, .titled = false},
+	[SECTION_SUPERVISION] = {"supervision", "what all VMs have", supervision_keys, .titled = false},
 	[SECTION_VM] = {"vm", "a virtual machine", vm_keys, .titled = true, .offers = true},
 	[SECTION_EXTERNAL] = {"external", "who else offers services", external_keys, .titled = true,
 	    .offers = true},

@@ -141,8 +141,9 @@ is_of_before(const struct request *request)
 	return request->accepted_ms == 0;
 }
 
-/* Under the same ids: one that was begun is not begun again. Of one that an engine before us began
- * only the hypervisor process that is no more knew: what still has to be done is found anew. */
+/* Of our own it tells first what it knows; what it does not was never begun, and is sent again,
+ * under the same id (request_resend_own()). Of one that an engine before us began only the
+ * hypervisor process that is no more knew: what still has to be done is found anew. */
 void
 request_resend(struct engine *engine)
 {
@@ -154,7 +155,7 @@ request_resend(struct engine *engine)
 		if (!request_is_internal(vm->action))
 			continue;
 		if (vm->own.id == vm->action) {
-			request_send_own(engine, vm);
+			vm->own_unsure = engine->own_unsure = true;
 			continue;
 		}
 		vm->action = 0;
@@ -167,6 +168,20 @@ request_resend(struct engine *engine)
 		if (request->sent && request_is_open(request) &&
 		    (engine->boot_known || !is_of_before(request)))
 			request_send(engine, request);
+}
+
+/* The first look of a new hypervisor process is complete: all that it knew was told. */
+void
+request_resend_own(struct engine *engine)
+{
+	for (size_t i = 0; engine->own_unsure && i < engine->order_count; i++) {
+		struct vm *vm = engine->order[i];
+
+		if (vm->own_unsure && vm->action == vm->own.id)
+			request_send_own(engine, vm);
+		vm->own_unsure = false;
+	}
+	engine->own_unsure = false;
 }
 
 /* Whether they are of this boot of the host is known now. */
@@ -194,8 +209,10 @@ request_internal_vm(struct engine *engine, const struct outcome *outcome)
 		note_end(engine, vm);
 		vm_touch(engine, vm);
 	}
-	if (vm && vm->action == outcome->id)
+	if (vm && vm->action == outcome->id) {
+		vm->own_unsure = false;
 		return vm;
+	}
 	TAILQ_FOREACH (vm, &engine->vms, next) /* it has another UUID since */
 		if (vm->action == outcome->id)
 			return vm;

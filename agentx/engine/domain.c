@@ -407,6 +407,7 @@ static void
 domain_heard(struct engine *engine)
 {
 	engine->partial = false;
+	request_resend_own(engine);
 	for (size_t i = 0; engine->deferred && i < engine->order_count; i++)
 		if (engine->order[i]->policy.deferred) {
 			engine->order[i]->policy.deferred = false;

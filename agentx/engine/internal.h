@@ -165,6 +165,7 @@ struct vm {
 	bool acted_by_us;
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
+	bool own_unsure;       /* whether the hypervisor process of now knows of own */
 	struct action own;     /* the action that runs, where it is ours and this engine began it */
 	enum vm_state state;   /* as its row shows it; kept.state is the last that was known */
 	uint32_t died;	       /* enum shutdown_reason of the last domain */
@@ -321,6 +322,7 @@ struct engine {
 	int64_t housekeeping_ms; /* mono: next */
 	int64_t table_change_ms; /* mono: a row of vmTable came or went */
 	uint64_t internal_actions;
+	bool own_unsure; /* of some VM */
 
 	TAILQ_HEAD(, plan) plans;
 	bool boot_known;	    /* of the host, by a look of ours */
@@ -533,7 +535,8 @@ void request_dispatch(struct engine *engine, struct vm *vm);
 /* Starts an action that no manager asked for; number as struct action has it. */
 void request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t number);
 bool request_is_internal(uint64_t id);
-void request_resend(struct engine *engine); /* to a new hypervisor process */
+void request_resend(struct engine *engine);	/* to a new hypervisor process */
+void request_resend_own(struct engine *engine); /* which has told what it knows */
 /* What an engine before us sent: once more, or, as the host was booted since, to its end. */
 void request_resend_old(struct engine *engine);
 void request_end_old(struct engine *engine, const char *why);

@@ -77,7 +77,7 @@ lx_lauxend -v
 
 # ---- words of the MIB ----
 oid() { snmptranslate $LX_MIBS -On "LAUXEN-MIB::$1" | sed 's/^\.//'; }
-for object in lxVmMonitor lxServiceProvider lxServiceName lxServiceState lxServiceText \
+for object in lxVmState lxVmMonitor lxServiceProvider lxServiceName lxServiceState lxServiceText \
 	lxDependencyState lxRequiredByVm lxPlanWave lxPlanWaitsFor lxVmMaintenance \
 	lxRequestVm lxRequestVerb lxRequestNumber lxRequestStatus lxRequestState lxRequestError lxVmMemoryGoal; do
 	declare "o_$object=$(oid "$object")" || exit 2
@@ -97,7 +97,6 @@ state_is() { # STATE VM...
 	shift
 	for vm in "$@"; do [ "$(enum lxVmState "$(lx_index "$vm")")" = "$state" ] || return; done
 }
-o_lxVmState=$LX_VM_STATE
 asked=0
 ask() { # VERB TARGET [NUMBER]: a row of lxRequestTable, under an id of its own
 	local id="'s-$asked'"
@@ -114,7 +113,7 @@ error() { named "LAUXEN-MIB::lxRequestError.'s-$asked'"; }
 trapped() { grep -qE "$1" "$LX_TRAPS"; }
 since() { tail -n "+$((mark + 1))" "$LX_TRAPS" | grep -qE "$1"; }
 waits() { # VM WORD: it waits, and lxPlanWaitsFor has the word
-	monitor_is "$1" waiting && lx_get "$o_lxPlanWaitsFor.$(lx_index "$1")" | grep -q "$2"
+	monitor_is "$1" waiting && lx_get "$(column lxPlanWaitsFor).$(lx_index "$1")" | grep -q "$2"
 }
 mark() { mark=$(wc -l <"$LX_TRAPS"); }
 # order VM...: the order in which simxen made their domains first
@@ -122,10 +121,10 @@ order() {
 	sed -nE "s/.*domain [0-9]+ ($(IFS='|'; echo "$*")): born$/\\1/p" "$LX_DIR/simxen.log" |
 		awk '!seen[$0]++' | tr '\n' ' '
 }
-kill_all() {
+kill_all() { # WHEN
 	local pids
 	mapfile -t pids < <(echo "$LX_LAUXEND"; pgrep -P "$LX_LAUXEND")
-	kill -KILL "${pids[@]}"
+	check "all of the agent is killed$1" kill -KILL "${pids[@]}"
 	wait "$LX_LAUXEND" 2>/dev/null
 	lx_lauxend -v
 }
@@ -144,10 +143,10 @@ for pair in "dns dns" "dns 2022/tcp" "nfs 2049/tcp" "www 8080/tcp" "flag file"; 
 	# shellcheck disable=SC2086
 	check_wait 5 "service $pair is up" service_is $pair up
 done
-check_is "waves: dns 1, batch 4" "$(lx_get "$o_lxPlanWave.$(lx_index dns)") $(lx_get "$o_lxPlanWave.$(lx_index batch)")" "1 4"
-check "the plugin's word is kept" grep -q 'FILE OK' <(lx_get "$o_lxServiceText.$(service flag file)")
+check_is "waves: dns 1, batch 4" "$(lx_get "$(column lxPlanWave).$(lx_index dns)") $(lx_get "$(column lxPlanWave).$(lx_index batch)")" "1 4"
+check "the plugin's word is kept" grep -q 'FILE OK' <(lx_get "$(column lxServiceText).$(service flag file)")
 dns_service=$(service dns dns)
-check_is "dns:dns is needed by two, walked in reverse" "$(lx_walk "$o_lxRequiredByVm.$dns_service" | grep -c STRING)" 2
+check_is "dns:dns is needed by two, walked in reverse" "$(lx_walk "$(column lxRequiredByVm).$dns_service" | grep -c STRING)" 2
 check_is "a dependency's row" "$(enum lxDependencyState "$(lx_index www).$dns_service")" ok
 asks "launch once more" launch '*'
 check_wait 10 "finds nothing to do" ended succeeded
@@ -179,9 +178,9 @@ check_wait 10 "so do they" state_is running nfs www batch
 
 # ---- maintenance ----
 www=$(lx_index www)
-check "www in maintenance for 600 s, by SET" lx_set "$o_lxVmMaintenance.$www" u 600
+check "www in maintenance for 600 s, by SET" lx_set "$(column lxVmMaintenance).$www" u 600
 check_wait 5 "its monitor says so" monitor_is www maintenance
-check_is "reading gives what was asked for" "$(lx_get "$o_lxVmMaintenance.$www")" 600
+check_is "reading gives what was asked for" "$(lx_get "$(column lxVmMaintenance).$www")" 600
 www_domid=$(domid www)
 check "its service stops" lx_sim service-stop www 8080
 check_wait 10 "that is reported" service_is www 8080/tcp down
@@ -190,7 +189,7 @@ sleep_until=$((SECONDS + 4)); lx_wait 6 [ $SECONDS -ge $sleep_until ]
 check_is "it is not restarted, though the grace is long over" "$(domid www)" "$www_domid"
 check "its service is well again" lx_sim service-ok www 8080
 check_wait 10 "batch goes on" state_is running batch
-check "maintenance ends by SET" lx_set "$o_lxVmMaintenance.$www" u 0
+check "maintenance ends by SET" lx_set "$(column lxVmMaintenance).$www" u 0
 check_wait 5 "it is watched again" monitor_is www watching
 asks "two seconds of maintenance" maintenance www 2
 check_wait 10 "end by themselves" monitor_is www watching
@@ -235,7 +234,7 @@ lx_config "$(sections)"
 # ---- the agent is killed ----
 check "dns answers no more" lx_sim service-hang dns udp:5353
 check_wait 10 "its dependents are paused" state_is paused nfs www batch late
-check "all of the agent is killed in the middle" kill_all
+kill_all ", in the middle of a cascade"
 check_wait 30 "dns is repaired all the same" service_is dns dns up
 check_wait 20 "and the VMs that an agent before paused are resumed" state_is running nfs www batch late
 check "nobody else was touched" [ "$(domid www)" = "$www_domid" ]
@@ -247,7 +246,7 @@ check "nfs runs" state_is running nfs
 
 asks "launch of all" launch '*'
 check_wait 10 "www begins" has_domain www
-check "the agent is killed in the middle of the launch" kill_all
+kill_all ", in the middle of the launch"
 check_wait 40 "the launch goes on to its end" ended succeeded
 check "all run" state_is running dns nfs www batch late
 
@@ -255,7 +254,7 @@ check "all run" state_is running dns nfs www batch late
 : >"$LX_DIR/simxen.log"
 asks "shutdown of all" shutdown '*'
 check_wait 10 "batch ends first" state_is shutdown batch
-check "the agent is killed in the middle of it" kill_all
+kill_all ", in the middle of the shutdown"
 check_wait 40 "it goes on to its end" ended succeeded
 check "all are off" state_is shutdown dns nfs www batch late spare
 lx_done

@@ -152,9 +152,12 @@ mutate(u_char *packet, size_t size)
 			packet[at] =
 			    (u_char[]){0, 0x7f, 0x80, 0x81, 0x82, 0x84, 0xff, 0x30}[pick(8)];
 			break;
-		default:
-			memmove(packet + at, packet + pick((uint32_t)size),
-				pick((uint32_t)(size - at < 40 ? size - at : 40)) / 2);
+		default: {
+			size_t from = pick((uint32_t)size), most = at > from ? at : from;
+			size_t left = size - most < 20 ? size - most : 20;
+
+			memmove(packet + at, packet + from, pick((uint32_t)left + 1));
+		}
 		}
 	}
 }

@@ -375,8 +375,9 @@ walk_flush(struct walk *walk)
 	while (complete < walk->count && (!bounded || compare(row_at(walk, complete), least) <= 0))
 		rows_add(walk->to, walk->kind, row_at(walk, complete++));
 	walk->count -= complete;
-	memmove(walk->rows, row_at(walk, complete), walk->count * walk->row_size);
-	if (walk->count == 0) {
+	if (walk->count > 0) {
+		memmove(walk->rows, row_at(walk, complete), walk->count * walk->row_size);
+	} else {
 		free(walk->rows);
 		walk->rows = NULL;
 		walk->room = 0;
