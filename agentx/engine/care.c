@@ -202,7 +202,7 @@ care_settle(struct engine *engine, struct vm *vm)
 	vm->policy.monitor = care_monitor(engine, vm);
 	vm->policy.hopeless = is_hopeless(vm);
 	vm->policy.well = vm_is_well(vm);
-	if (vm->policy.well != was_well && vm->primary)
+	if ((vm->policy.well != was_well || vm->policy.hopeless != was) && vm->primary)
 		vm_touch(engine, vm->primary);
 	for (size_t i = 0; vm->policy.hopeless != was && i < vm->dependents_count; i++)
 		vm_touch(engine, vm->dependents[i]);

@@ -77,6 +77,20 @@ is_up(const struct world *world, const struct config_vm *vm, const struct vm_tru
 	return d && d->phase == PHASE_LIVE && d->pauses == 0 && all_answer(world, vm);
 }
 
+/* A VM is there to offer something: itself, or the standby in its place. Another that answers at its
+ * address does not count. */
+static bool
+offers(const struct world *world, const struct config_vm *vm)
+{
+	const struct mib_vm *row = row_of(world, vm->provider.name);
+	const struct vm_truth *truth;
+
+	if (vm->standby >= 0 && row && row->monitor == MONITOR_REPLACED)
+		vm = &world->daemon.config->vms[vm->standby];
+	truth = world_vm(world, vm->provider.name);
+	return truth->domain && truth->domain->phase == PHASE_LIVE;
+}
+
 /* A service that it needs does not answer, which is the fault of who offers it. */
 static bool
 lacks_something(const struct world *world, const struct config_vm *vm)
@@ -89,7 +103,8 @@ lacks_something(const struct world *world, const struct config_vm *vm)
 		    need->external ? &config->externals[need->provider].provider
 				   : &config->vms[need->provider].provider;
 
-		if (world_probe(world, &provider->services[need->service]) != PROBE_UP)
+		if (world_probe(world, &provider->services[need->service]) != PROBE_UP ||
+		    (!need->external && !offers(world, &config->vms[need->provider])))
 			return true;
 	}
 	return false;
@@ -119,6 +134,9 @@ is_excused(const struct world *world, const struct config_vm *vm, const struct w
 		    {MONITOR_REPLACED, EVENT_STANDBY_TOOK_OVER}};
 	const char *name = vm->provider.name;
 
+	/* Who paused it was known to an engine alone that could write nothing down. */
+	if (world->check->lost_memory && row->state == VM_PAUSED && watched->blocked > 0)
+		return true;
 	if (watched->person == PERSON_OFF || watched->person == PERSON_PAUSED ||
 	    watched->person == PERSON_UNCLEAR || row->monitor == MONITOR_MAINTENANCE)
 		return true;

@@ -170,7 +170,8 @@ lives(const struct vm_truth *vm)
 	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
 }
 
-/* What a person did on purpose stays, once the engine was told. */
+/* What a person did on purpose stays, once the engine was told. Whether it was that or a restart which
+ * ended a guest that was ending nobody can tell. */
 static void
 left_alone(struct world *world, const struct action *action, const struct watched *watched)
 {
@@ -385,6 +386,8 @@ supervision_action(struct world *world, const struct action *action)
 			watched->person = PERSON_UNCLEAR; /* it paused what was paused */
 	}
 	left_alone(world, action, watched);
+	if (action->verb == ACTION_RESTART && watched->person == PERSON_OFF && lives(watched->vm))
+		watched->person = PERSON_UNCLEAR;
 	maintained(world, action, watched);
 	restart_limit(world, action, watched, vm);
 	boots_first(world, action, watched, vm);
@@ -521,18 +524,19 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 }
 
 /* Whether what a request that failed, or never was, has not made of a VM is still wanted, nobody
- * can tell. */
+ * can tell; of those that it needs neither. */
 static void
 spare(struct world *world, const struct asked *asked)
 {
 	struct check *check = world->check;
 	struct many many = {.verb = asked->verb};
+	bool launches = asked->verb == VERB_LAUNCH || asked->verb == VERB_DESIRE;
 
 	TEXT_SET(many.whom, asked->vm);
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
-		if (many_has(world, &many, watched->vm->def.name) &&
+		if ((launches || many_has(world, &many, watched->vm->def.name)) &&
 		    watched->person_ms == asked->accepted_ms &&
 		    (watched->person != PERSON_OFF || lives(watched->vm)))
 			watched->person = PERSON_UNCLEAR;

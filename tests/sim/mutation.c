@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "tests/sim/check_internal.h"
 #include "tests/sim/random.h"
 
 /* An event's number is left out. */
@@ -17,16 +19,21 @@ skip_number(struct world *world, struct effect *effect)
 	return true;
 }
 
+/* The end of one that has ended before is told again in its place. */
 static bool
-drop_event(struct world *world, struct effect *effect)
+end_again(struct world *world, struct effect *effect)
 {
-	(void)world;
-	return effect->type != EFFECT_EVENT || effect->event.type != EVENT_REQUEST_FINISHED;
+	const struct check *check = world->check;
+
+	if (effect->type == EFFECT_EVENT && effect->event.type == EVENT_REQUEST_FINISHED &&
+	    check->asked_count > 0 && check->asked[0].ends > 0)
+		TEXT_SET(effect->event.request, check->asked[0].id);
+	return true;
 }
 
 const struct mutation mutations[] = {
     {"", "none", NULL, NULL},
     {"sequence", "an event has another number", skip_number, NULL},
-    {"final-once", "the end of a request is not told", drop_event, NULL},
+    {"final-once", "the end of another request is told again", end_again, NULL},
     {NULL, NULL, NULL, NULL},
 };
