@@ -131,6 +131,7 @@ struct request {
 	struct store_request kept;
 	struct vm *vm;	     /* NULL: its VM is no more */
 	bool sent;	     /* to the hypervisor process; at most one a VM */
+	bool sent_before;    /* by an engine before this one */
 	bool settled;	     /* the final state is in the store */
 	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
@@ -163,6 +164,7 @@ struct vm {
 	bool made_by_us;
 	uint32_t acted_verb;
 	bool acted_by_us;
+	bool acted_survived;   /* its action failed, and the domain lived on */
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	bool own_unsure;       /* whether the hypervisor process of now knows of own */

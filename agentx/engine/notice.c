@@ -53,11 +53,14 @@ end_reason(const struct vm *vm)
 	return vm->domain ? vm->domain->state.reason : vm->died;
 }
 
-/* An action, a person's or ours, ended the domain or was to; a save alone suspends it. */
+/* An action, a person's or ours, ended the domain or was to; a save alone suspends it. After one that
+ * failed the guest may still end by itself, as it was asked to; it is destroyed by others. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
 	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
+		return false;
+	if (vm->acted_survived && !vm->action && end_reason(vm) == REASON_UNKNOWN)
 		return false;
 	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
@@ -125,6 +128,8 @@ notice_unpause(struct engine *engine, struct vm *vm)
 
 	if (cause == VERB_UNPAUSE && vm_cause_is_ours(vm))
 		return;
+	if (!vm->stopping)
+		care_set_goal(engine, vm, PLAN_RUN);
 	if (vm->kept.blocked == DEPENDENCY_PAUSE) {
 		care_unblock(engine, vm, "a person unpaused it");
 		vm->kept.excused = !vm_has_all(vm);
@@ -140,7 +145,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 
 	if (!vm->config)
 		return;
-	if (ran && !lived(to) && !ends_to_begin(engine, vm))
+	if (ran && !lived(to) && (to == VM_SHUTDOWN || !ends_to_begin(engine, vm)))
 		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);

@@ -80,11 +80,8 @@ launch_is_overdue(struct engine *engine, struct vm *vm)
 	if (policy->start_timeout_ms == 0 || policy->on_start_timeout == START_WAIT ||
 	    !is_time(engine, vm, vm->policy.launching_ms + policy->start_timeout_ms))
 		return false;
-	if (policy->on_start_timeout == START_ANYWAY) {
-		vm->kept.excused = true; /* else it were paused at once */
-		vm->unsaved = true;
+	if (policy->on_start_timeout == START_ANYWAY)
 		return true;
-	}
 	care_list_needs(vm, needs, sizeof(needs));
 	TEXT_FORMAT(why, "gave up waiting for %s", needs);
 	care_need_human(engine, vm, why);
@@ -119,6 +116,8 @@ rule_launch(struct engine *engine, struct vm *vm)
 		return true;
 	if (crashed)
 		care_tell_restart(engine, vm, "it crashed");
+	if (!vm_has_all(vm) && !vm->kept.excused)
+		vm->kept.excused = vm->unsaved = true; /* else it were paused at once */
 	vm->policy.counted = crashed;
 	act(engine, vm, vm->kept.state == VM_SUSPENDED ? VERB_RESTORE : VERB_START,
 	    "launched by supervision");

@@ -123,6 +123,24 @@ is_beyond_help(const struct config_vm *vm, const struct vm_truth *truth)
 	return d && d->phase == PHASE_SHUTDOWN && d->reason == REASON_SUSPEND;
 }
 
+/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby. */
+static bool
+is_excused_by_other(const struct world *world, const struct config_vm *vm,
+		    const struct watched *watched)
+{
+	const struct config_vm *vms = world->daemon.config->vms;
+	const struct watched *other;
+
+	if (vm->standby >= 0) {
+		other = watched_of(world, vms[vm->standby].provider.name);
+		return other->person == PERSON_OFF || other->person == PERSON_UNCLEAR;
+	}
+	if (vm->standby_of < 0)
+		return false;
+	other = watched_of(world, vms[vm->standby_of].provider.name);
+	return other->person == PERSON_RUN && other->person_ms > watched->person_ms;
+}
+
 static bool
 is_excused(const struct world *world, const struct config_vm *vm, const struct watched *watched,
 	   const struct mib_vm *row)
@@ -143,10 +161,7 @@ is_excused(const struct world *world, const struct config_vm *vm, const struct w
 	if (watched->person != PERSON_RUN &&
 	    (!vm->policy.autostart || vm->standby_of >= 0 || watched->came_late))
 		return true;
-	/* Who ends the standby on purpose wants neither. */
-	if (vm->standby >= 0 &&
-	    watched_of(world, world->daemon.config->vms[vm->standby].provider.name)->person ==
-		PERSON_OFF)
+	if (is_excused_by_other(world, vm, watched))
 		return true;
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
 		if (row->monitor == (int32_t)told[i].monitor &&
@@ -155,13 +170,14 @@ is_excused(const struct world *world, const struct config_vm *vm, const struct w
 	return row->desired != DESIRED_RUNNING && check_events(world, EVENT_LEFT_ALONE, name) > 0;
 }
 
+/* Automatic memory never rests, as the figures do not. */
 static bool
 is_worked_on(const struct world *world, const char *name)
 {
 	const struct entry *entry;
 
 	TAILQ_FOREACH (entry, &world->hypervisor.entries, next)
-		if (entry->phase != ENTRY_OVER && strcmp(entry->action.name, name) == 0)
+		if (entry->phase != ENTRY_OVER && entry->action.verb != VERB_MEMORY && strcmp(entry->action.name, name) == 0)
 			return true;
 	return false;
 }

@@ -170,8 +170,8 @@ lives(const struct vm_truth *vm)
 	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
 }
 
-/* What a person did on purpose stays, once the engine was told. Whether it was that or a restart which
- * ended a guest that was ending nobody can tell. */
+/* What a person did on purpose stays, once the engine was told. Whether it was that, or an action of
+ * the engine's own which ended a guest that was ending, nobody can tell. */
 static void
 left_alone(struct world *world, const struct action *action, const struct watched *watched)
 {
@@ -386,7 +386,9 @@ supervision_action(struct world *world, const struct action *action)
 			watched->person = PERSON_UNCLEAR; /* it paused what was paused */
 	}
 	left_alone(world, action, watched);
-	if (action->verb == ACTION_RESTART && watched->person == PERSON_OFF && lives(watched->vm))
+	if ((action->verb == ACTION_RESTART || action->verb == VERB_SHUTDOWN ||
+	     action->verb == VERB_DESTROY) &&
+	    watched->person == PERSON_OFF && lives(watched->vm))
 		watched->person = PERSON_UNCLEAR;
 	maintained(world, action, watched);
 	restart_limit(world, action, watched, vm);
@@ -562,11 +564,28 @@ supervision_ended(struct world *world, const struct mib_event *event)
 		maintain(world, watched_of(world, asked->vm), asked->number_asked);
 }
 
+/* It is carried out, and nobody was told yes: whether it is wanted still nobody can tell. */
+static void
+carried_out(struct world *world, const struct mib_event *event)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->asked_count; i++)
+		if (check->asked[i].accepted && strcmp(check->asked[i].id, event->request) == 0)
+			return;
+	for (size_t i = 0; i < check->watched_count; i++)
+		if (*event->vm_name == '\0' ||
+		    strcmp(check->watched[i].vm->def.name, event->vm_name) == 0)
+			check->watched[i].person = PERSON_UNCLEAR;
+}
+
 void
 supervision_event(struct world *world, const struct mib_event *event)
 {
 	struct watched *watched = watched_of(world, event->vm_name);
 
+	if (event->type == EVENT_REQUEST_ACCEPTED)
+		carried_out(world, event);
 	if (watched && event->type == EVENT_VM_BLOCKED)
 		watched->blocked = 1;
 	else if (watched && event->type == EVENT_VM_UNBLOCKED)
