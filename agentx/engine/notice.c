@@ -77,14 +77,26 @@ ends_to_begin(const struct engine *engine, const struct vm *vm)
 static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
 			const char *why);
 
-static void
-notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
-{
-	uint32_t reason = end_reason(vm);
-	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
+/* What is desired of a VM from the moment that a request is accepted, and what else follows. */
+struct wish {
+	enum vm_desired desired; /* 0: as before */
+	enum plan_goal goal;	 /* of requests over many that it goes well with */
+	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
+};
+static const struct wish wishes[VERB_LAST + 1];
 
-	if (is_of_an_action(engine, vm) || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
+/* unlisted: the domain was gone before it was ever listed. */
+static void
+notice_off(struct engine *engine, struct vm *vm, enum vm_state state, bool unlisted)
+{
+	uint32_t reason = unlisted ? REASON_UNKNOWN : end_reason(vm);
+	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
+	bool ours = !unlisted && is_of_an_action(engine, vm);
+
+	if (ours || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
 		return;
+	if (vm->verb == ACTION_REPLACE)
+		return; /* its file has it started again */
 	if (told)
 		respect_off(engine, vm,
 			    state == VM_SUSPENDED ? DESIRED_SUSPENDED : DESIRED_SHUTDOWN,
@@ -92,6 +104,19 @@ notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
 	else
 		vm->kept.unseen = engine->unseen = true; /* notice_host() tells */
 	vm->unsaved = true;
+}
+
+/* A person has said since that it is to be off. */
+static bool
+is_to_end(const struct vm *vm)
+{
+	const struct request *request;
+
+	TAILQ_FOREACH (request, &vm->requests, of_vm)
+		if (request->kept.row.state == REQUEST_QUEUED &&
+		    wishes[request->kept.row.verb].goal == PLAN_OFF)
+			return true;
+	return vm->stopping;
 }
 
 /* Its domain is new to it. One that a person started although something is missing is excused. */
@@ -104,7 +129,7 @@ notice_start(struct engine *engine, struct vm *vm)
 	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;
 	vm->policy.fresh = false;
-	if (ours)
+	if (ours || is_to_end(vm))
 		return;
 	care_set_goal(engine, vm, PLAN_RUN);
 	care_set_desired(vm, DESIRED_RUNNING);
@@ -141,11 +166,12 @@ notice_unpause(struct engine *engine, struct vm *vm)
 void
 notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to)
 {
-	bool ran = lived(from) || came_and_went(vm, from);
+	bool unlisted = came_and_went(vm, from), ran = lived(from) || unlisted;
+	bool gone = to == VM_SHUTDOWN && !vm->domain && !vm->action;
 
 	if (!vm->config)
 		return;
-	if (ran && !lived(to) && (to == VM_SHUTDOWN || !ends_to_begin(engine, vm)))
+	if (ran && !lived(to) && (gone || !ends_to_begin(engine, vm)))
 		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);
@@ -154,7 +180,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 	else if (to == VM_PAUSED && from == VM_RUNNING)
 		notice_pause(engine, vm);
 	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && ran)
-		notice_off(engine, vm, to);
+		notice_off(engine, vm, to, unlisted);
 	else if (to == VM_CRASHED && !vm_is_watched(vm))
 		care_set_goal(engine, vm, PLAN_NONE); /* its file says what becomes of it */
 }
@@ -301,12 +327,7 @@ ACCEPT_MARK(memory_max, memory_max_mib)
 ACCEPT_MARK(memory_high, memory_high)
 ACCEPT_MARK(memory_low, memory_low)
 
-/* What is desired of a VM from the moment that a request is accepted, and what else follows. */
-static const struct {
-	enum vm_desired desired; /* 0: as before */
-	enum plan_goal goal;	 /* of requests over many that it goes well with */
-	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
-} wishes[VERB_LAST + 1] = {
+static const struct wish wishes[VERB_LAST + 1] = {
     [VERB_START] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
     [VERB_REBOOT] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
     [VERB_RESTORE] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},

@@ -427,6 +427,11 @@ check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 		watched->person = PERSON_UNCLEAR;
 		return;
 	}
+	if (verb == VERB_SHUTDOWN && vm->def.on_poweroff != ON_DESTROY &&
+	    vm->def.on_poweroff != ON_PRESERVE) {
+		watched->person = PERSON_UNCLEAR; /* its file has it start again */
+		return;
+	}
 	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
 	 * what it was before. */
 	if (verb == VERB_REBOOT ||
@@ -485,6 +490,10 @@ add_many(struct check *check, const struct asked *asked)
 	*many = (struct many){.verb = asked->verb, .accepted_ms = asked->accepted_ms};
 	TEXT_SET(many->id, asked->id);
 	TEXT_SET(many->whom, asked->vm);
+	/* Who comes after that is another's wish. */
+	for (size_t i = 0; i < check->watched_count; i++)
+		if (!lives(check->watched[i].vm))
+			check->watched[i].off_ms = asked->accepted_ms;
 }
 
 /* A standby that is idle is none of many. */
