@@ -28,17 +28,18 @@ ends_domain(uint32_t verb)
 	return false;
 }
 
-/* The same, but for those that deal with one that has ended. */
-static void
+/* The same, but for those that deal with one that has ended; false: it is none. */
+static bool
 note_end(struct engine *engine, struct vm *vm)
 {
 	if (!ends_domain(vm->verb) || vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
-		return;
+		return false;
 	vm->acted_verb = vm->verb;
 	vm->acted_by_us = request_is_internal(vm->action);
 	vm->acted_survived = false;
 	vm->acted_domid = vm->action_domid;
 	vm->acted_ms = engine->now.mono_ms;
+	return true;
 }
 
 /* What its helper may take. */
@@ -293,9 +294,8 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 {
 	bool ours = request_is_internal(vm->action);
 
-	note_end(engine, vm);
-	vm->acted_survived = vm->acted_domid == vm->action_domid &&
-			     outcome->state == REQUEST_FAILED && domain_lives(vm);
+	if (note_end(engine, vm))
+		vm->acted_survived = outcome->state == REQUEST_FAILED && domain_lives(vm);
 	vm->made_domid = outcome->domid;
 	vm->made_by_us = ours;
 	if (outcome->state == REQUEST_SUCCEEDED) {

@@ -54,13 +54,14 @@ end_reason(const struct vm *vm)
 }
 
 /* An action, a person's or ours, ended the domain or was to; a save alone suspends it. After one that
- * failed the guest may still end by itself, as it was asked to; it is destroyed by others. */
+ * failed the guest may still end by itself, as it was asked to; all else is of others. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
 	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
 		return false;
-	if (vm->acted_survived && !vm->action && end_reason(vm) == REASON_UNKNOWN)
+	if (vm->acted_survived &&
+	    (vm->acted_verb != VERB_SHUTDOWN || end_reason(vm) != REASON_POWEROFF))
 		return false;
 	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
@@ -167,11 +168,11 @@ void
 notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to)
 {
 	bool unlisted = came_and_went(vm, from), ran = lived(from) || unlisted;
-	bool gone = to == VM_SHUTDOWN && !vm->domain && !vm->action;
+	bool gone = to == VM_SHUTDOWN && vm->verb != ACTION_REPLACE;
 
 	if (!vm->config)
 		return;
-	if (ran && !lived(to) && (gone || !ends_to_begin(engine, vm)))
+	if (gone || (ran && !lived(to) && !ends_to_begin(engine, vm)))
 		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);

@@ -106,6 +106,7 @@ struct check {
 	size_t pairs_count;
 	bool healed;
 	bool boots;	    /* the host, and no engine was there since */
+	bool boot_on_disk;  /* the store knows of this boot */
 	bool lost_memory;   /* an engine was killed whose store had no disk */
 	unsigned loads;	    /* of other configurations */
 	const char *config; /* the text that the engine loaded last */

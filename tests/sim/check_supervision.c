@@ -241,7 +241,9 @@ restart_limit(struct world *world, const struct action *action, struct watched *
 	int64_t from_ms = world_now(world) - vm->policy.restart_window_ms;
 	size_t kept = 0;
 
-	if (!is_restart(action, watched) || vm->provider.services_count == 0)
+	/* They are kept by the wall clock. */
+	if (!is_restart(action, watched) || vm->provider.services_count == 0 ||
+	    world->wall_skew_ms != 0)
 		return;
 	for (size_t i = 0; i < watched->restarts_count; i++)
 		if (watched->restarts_ms[i] > from_ms)
@@ -282,6 +284,9 @@ supervision_died(struct world *world)
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
+		/* What was asked for since the host's boot is the boot's again. */
+		if (!check->boot_on_disk && watched->person != PERSON_NONE)
+			watched->person = PERSON_UNCLEAR;
 		if (watched->restarts_count > 0 &&
 		    world_now(world) - watched->restarts_ms[watched->restarts_count - 1] < SLACK_MS)
 			watched->restarts_count--;
@@ -416,14 +421,32 @@ wants(struct world *world, struct watched *watched, uint32_t verb)
 	watched->person_ms = world_now(world);
 }
 
+/* A manager has asked for something that is not done. */
+static bool
+waits_for_more(const struct world *world, const char *vm)
+{
+	const struct check *check = world->check;
+
+	for (size_t i = 0; i < check->asked_count; i++) {
+		struct many many = {0};
+
+		TEXT_SET(many.whom, check->asked[i].vm);
+		if (check->asked[i].accepted && check->asked[i].ends == 0 &&
+		    many_has(world, &many, vm))
+			return true;
+	}
+	return false;
+}
+
 void
 check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 {
 	struct watched *watched = watched_of(world, vm->def.name);
 
-	/* While something else is done to it nobody can tell who did what; nor what was done
-	 * between a boot of the host and the start of lauxend. */
-	if (check_has_action(world, vm->def.name) || world->check->boots) {
+	/* While something else is done to it, or waits, nobody can tell who did what; nor what was
+	 * done between a boot of the host and the start of lauxend. */
+	if (check_has_action(world, vm->def.name) || waits_for_more(world, vm->def.name) ||
+	    world->check->boots) {
 		watched->person = PERSON_UNCLEAR;
 		return;
 	}
@@ -588,6 +611,20 @@ carried_out(struct world *world, const struct mib_event *event)
 			check->watched[i].person = PERSON_UNCLEAR;
 }
 
+/* Who ended the standby on purpose wants the primary neither. */
+static void
+standby_released(struct world *world, struct watched *watched)
+{
+	const struct config_vm *vm = check_vm(world, watched->vm->def.name);
+	const struct watched *standby;
+
+	if (!vm || vm->standby < 0)
+		return;
+	standby = watched_of(world, world->daemon.config->vms[vm->standby].provider.name);
+	if (standby->person == PERSON_OFF || standby->person == PERSON_UNCLEAR)
+		watched->person = PERSON_UNCLEAR;
+}
+
 void
 supervision_event(struct world *world, const struct mib_event *event)
 {
@@ -599,6 +636,8 @@ supervision_event(struct world *world, const struct mib_event *event)
 		watched->blocked = 1;
 	else if (watched && event->type == EVENT_VM_UNBLOCKED)
 		watched->blocked = 0;
+	else if (watched && event->type == EVENT_STANDBY_RELEASED)
+		standby_released(world, watched);
 	else if (watched && event->type == EVENT_MAINTENANCE_ENDED)
 		maintenance_ended(world, watched);
 }
