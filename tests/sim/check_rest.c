@@ -77,14 +77,16 @@ is_up(const struct world *world, const struct config_vm *vm, const struct vm_tru
 	return d && d->phase == PHASE_LIVE && d->pauses == 0 && all_answer(world, vm);
 }
 
-/* A VM is there to offer something: itself, or the standby in its place. Another that answers at its
- * address does not count. */
-static bool
-offers(const struct world *world, const struct config_vm *vm)
+bool
+check_offers(const struct world *world, const struct config_need *need)
 {
-	const struct mib_vm *row = row_of(world, vm->provider.name);
+	const struct config_vm *vm = &world->daemon.config->vms[need->provider];
 	const struct vm_truth *truth;
+	const struct mib_vm *row;
 
+	if (need->external)
+		return true;
+	row = row_of(world, vm->provider.name);
 	if (vm->standby >= 0 && row && row->monitor == MONITOR_REPLACED)
 		vm = &world->daemon.config->vms[vm->standby];
 	truth = world_vm(world, vm->provider.name);
@@ -104,7 +106,7 @@ lacks_something(const struct world *world, const struct config_vm *vm)
 				   : &config->vms[need->provider].provider;
 
 		if (world_probe(world, &provider->services[need->service]) != PROBE_UP ||
-		    (!need->external && !offers(world, &config->vms[need->provider])))
+		    !check_offers(world, need))
 			return true;
 	}
 	return false;

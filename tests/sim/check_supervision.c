@@ -156,7 +156,8 @@ not_for_unknown(struct world *world, const struct action *action, const struct c
 			   action->name);
 	/* Where a standby is, whose answer counts is the engine's to know. */
 	for (size_t i = 0; i < vm->needs_count; i++)
-		if (stand_in_of(world, &vm->needs[i]) || !served_long(world, &vm->needs[i]))
+		if (stand_in_of(world, &vm->needs[i]) || !served_long(world, &vm->needs[i]) ||
+		    !check_offers(world, &vm->needs[i]))
 			return;
 	if (!any_acted_on(world, vm))
 		check_fail(world, "unknown", "%s is paused, and all that it needs is up",
@@ -241,9 +242,9 @@ restart_limit(struct world *world, const struct action *action, struct watched *
 	int64_t from_ms = world_now(world) - vm->policy.restart_window_ms;
 	size_t kept = 0;
 
-	/* They are kept by the wall clock. */
+	/* They are kept by the wall clock, and on the disk. */
 	if (!is_restart(action, watched) || vm->provider.services_count == 0 ||
-	    world->wall_skew_ms != 0)
+	    world->wall_skew_ms != 0 || world->check->lost_memory)
 		return;
 	for (size_t i = 0; i < watched->restarts_count; i++)
 		if (watched->restarts_ms[i] > from_ms)
@@ -275,15 +276,20 @@ boots_first(struct world *world, const struct action *action, const struct watch
 				   "%s is restarted, and what it needs is down", action->name);
 }
 
+static bool is_unheard_of(const struct world *world, const struct watched *watched);
+
 /* What it sent a moment ago may not be on disk, and is not counted then. */
 void
 supervision_died(struct world *world)
 {
 	struct check *check = world->check;
 
+	check->died_ms = world_now(world);
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
+		if (is_unheard_of(world, watched))
+			watched->person = PERSON_UNCLEAR;
 		/* What was asked for since the host's boot is the boot's again. */
 		if (!check->boot_on_disk && watched->person != PERSON_NONE)
 			watched->person = PERSON_UNCLEAR;
@@ -438,28 +444,53 @@ waits_for_more(const struct world *world, const char *vm)
 	return false;
 }
 
+/* No engine that lives has ever heard of its domain. */
+static bool
+is_unheard_of(const struct world *world, const struct watched *watched)
+{
+	return watched->born_ms > world->check->states_ms &&
+	       watched->born_ms < world->check->died_ms;
+}
+
+/* It ends already, and not as is wanted now. */
+static bool
+ends_otherwise(const struct vm_truth *vm, enum verb verb)
+{
+	return vm->domain && vm->domain->guest == GUEST_STOPPING && verb == VERB_SHUTDOWN &&
+	       vm->domain->guest_reason != REASON_POWEROFF;
+}
+
+static bool
+cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb verb)
+{
+	/* While something else is done to it, or waits, nobody can tell who did what; nor what was
+	 * done between a boot of the host and the start of lauxend. */
+	if (check_has_action(world, vm->def.name) || waits_for_more(world, vm->def.name) ||
+	    world->check->boots)
+		return true;
+	if (ends_otherwise(vm, verb) || is_unheard_of(world, watched_of(world, vm->def.name)))
+		return true;
+	return verb == VERB_SHUTDOWN && vm->def.on_poweroff != ON_DESTROY &&
+	       vm->def.on_poweroff != ON_PRESERVE; /* its file has it start again */
+}
+
 void
 check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 {
 	struct watched *watched = watched_of(world, vm->def.name);
+	const struct domain *d = vm->domain;
 
-	/* While something else is done to it, or waits, nobody can tell who did what; nor what was
-	 * done between a boot of the host and the start of lauxend. */
-	if (check_has_action(world, vm->def.name) || waits_for_more(world, vm->def.name) ||
-	    world->check->boots) {
+	if (cannot_be_told(world, vm, verb)) {
 		watched->person = PERSON_UNCLEAR;
 		return;
 	}
-	if (verb == VERB_SHUTDOWN && vm->def.on_poweroff != ON_DESTROY &&
-	    vm->def.on_poweroff != ON_PRESERVE) {
-		watched->person = PERSON_UNCLEAR; /* its file has it start again */
+	/* A second pause of one that we paused cannot be told from ours, one of the dead changes
+	 * nothing; a reboot says nothing of what it was before. */
+	if (verb == VERB_REBOOT)
 		return;
-	}
-	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
-	 * what it was before. */
-	if (verb == VERB_REBOOT ||
-	    (vm->domain && ((verb == VERB_PAUSE && vm->domain->pauses > 1) ||
-			    (verb == VERB_UNPAUSE && vm->domain->pauses > 0))))
+	if (d && verb == VERB_PAUSE && (d->pauses > 1 || d->phase != PHASE_LIVE))
+		return;
+	if (d && verb == VERB_UNPAUSE && (d->pauses > 0 || d->phase != PHASE_LIVE))
 		return;
 	wants(world, watched, verb);
 }
@@ -656,6 +687,8 @@ check_domain(struct world *world, const struct domain *d, enum model_change chan
 	if (change == CHANGE_GONE || change == CHANGE_BORN ||
 	    (change == CHANGE_STATE && d->pauses == 0))
 		watched->acted_on = false;
+	if (change == CHANGE_BORN)
+		watched->born_ms = world_now(world);
 	if (d->pauses > 0)
 		watched->paused_ms = world_now(world);
 }
