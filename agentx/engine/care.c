@@ -164,10 +164,6 @@ carries_failure(const struct vm *vm)
 static enum monitor_state
 care_monitor(const struct engine *engine, const struct vm *vm)
 {
-	bool comes = vm->verb == VERB_START || vm->verb == VERB_RESTORE ||
-		     vm->verb == VERB_REBOOT || vm->verb == ACTION_RESTART ||
-		     vm->verb == ACTION_REPLACE;
-
 	if (!vm->config || vm->presence == PRESENCE_UNKNOWN)
 		return MONITOR_NONE;
 	if (vm->kept.needs_human)
@@ -180,7 +176,7 @@ care_monitor(const struct engine *engine, const struct vm *vm)
 		return MONITOR_REPLACED;
 	if (vm->kept.blocked)
 		return MONITOR_BLOCKED;
-	if (comes)
+	if (vm_is_brought_up(vm))
 		return MONITOR_STARTING;
 	if (vm->policy.launching)
 		return MONITOR_WAITING;

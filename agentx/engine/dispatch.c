@@ -70,6 +70,13 @@ request_send(struct engine *engine, const struct request *request)
 	action->deadline_ms = deadline_ms(engine, request->vm, verb);
 }
 
+/* An engine before us accepted it. */
+static bool
+is_of_before(const struct request *request)
+{
+	return request->accepted_ms == 0;
+}
+
 /* The next one of a VM that has none under way. Waits while the hypervisor does not answer. */
 void
 request_dispatch(struct engine *engine, struct vm *vm)
@@ -84,6 +91,8 @@ request_dispatch(struct engine *engine, struct vm *vm)
 			break;
 	if (!request || policy_holds_back(vm, (uint32_t)request->kept.row.verb))
 		return;
+	if (is_of_before(request) && !engine->boot_known)
+		return; /* it may have been begun, and its record have gone with the host */
 	request->sent = true;
 	vm->owed = false; /* what is asked for now goes before */
 	request->kept.domid = vm->domain ? vm->domain->domid : 0;
@@ -366,9 +375,12 @@ request_outcome(struct engine *engine, const struct message *message)
 	request_finish(engine, request, &outcome);
 	if (request->vm && request->vm->action == outcome.id)
 		request_free_vm(engine, request->vm, &outcome);
+	if (request->vm && outcome.state == REQUEST_SUCCEEDED)
+		notice_done(engine, request->vm, (uint32_t)request->kept.row.verb);
 }
 
-/* The host was booted: their records are gone, and under the same ids they were begun anew. */
+/* The host was booted: their records are gone, and under the same ids they were begun anew. What the
+ * hypervisor process has told of since is of this boot. */
 void
 request_end_old(struct engine *engine, const char *why)
 {
@@ -377,7 +389,8 @@ request_end_old(struct engine *engine, const char *why)
 
 	TEXT_SET(outcome.error, why);
 	TAILQ_FOREACH (request, &engine->requests, next) {
-		if (!request->sent || !request_is_open(request) || !request->sent_before)
+		if (!is_of_before(request) || !request_is_open(request) ||
+		    request_is_ours(request) || (request->sent && !request->sent_before))
 			continue;
 		request_finish(engine, request, &outcome);
 		if (request->vm && request->vm->action == request->kept.number)

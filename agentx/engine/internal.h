@@ -367,6 +367,7 @@ bool vm_has_row(const struct vm *vm);
 /* The verb of the action that made the state, and whether that was ours; VERB_NONE: none did. */
 uint32_t vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state);
 bool vm_cause_is_ours(const struct vm *vm);
+bool vm_is_brought_up(const struct vm *vm); /* by the action that runs */
 /* What a verb that succeeded makes of a VM; 0: no state, or a verb that makes none. */
 enum vm_state vm_state_after(uint32_t verb);
 
@@ -455,6 +456,7 @@ int64_t policy_replace_wait_ms(const struct vm *vm);
 /* notice.c: what others do to a VM */
 void notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to);
 void notice_request(struct engine *engine, struct vm *vm, const struct mib_request *request);
+void notice_done(struct engine *engine, struct vm *vm, uint32_t verb); /* as was asked for */
 void
 notice_host(struct engine *engine); /* a look at the figures, and so at the host, is complete */
 

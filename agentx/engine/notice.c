@@ -124,18 +124,28 @@ is_to_end(const struct vm *vm)
 static void
 notice_start(struct engine *engine, struct vm *vm)
 {
-	bool ours = vm->action ? request_is_internal(vm->action)
-			       : vm->made_by_us && vm->made_domid == vm->kept.domid;
+	bool comes = vm_is_brought_up(vm), was_made = vm->made_domid == vm->kept.domid;
+	bool ours = comes ? request_is_internal(vm->action) : was_made && vm->made_by_us;
+	bool made = comes || was_made ||
+		    vm->presence == PRESENCE_UNKNOWN; /* under way before we came */
 
 	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;
 	vm->policy.fresh = false;
-	if (ours || is_to_end(vm))
+	if (ours || (made && is_to_end(vm)))
 		return;
 	care_set_goal(engine, vm, PLAN_RUN);
 	care_set_desired(vm, DESIRED_RUNNING);
 	vm->kept.excused = !vm_has_all(vm);
 	vm->unsaved = true;
+}
+
+/* It may have come and gone before it was ever listed. */
+void
+notice_done(struct engine *engine, struct vm *vm, uint32_t verb)
+{
+	if (vm->config && vm_state_after(verb) == VM_RUNNING && !is_to_end(vm))
+		care_set_goal(engine, vm, PLAN_RUN);
 }
 
 static void
@@ -169,6 +179,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 {
 	bool unlisted = came_and_went(vm, from), ran = lived(from) || unlisted;
 	bool gone = to == VM_SHUTDOWN && vm->verb != ACTION_REPLACE;
+	bool anew = vm->presence_domid != 0 && vm->presence_domid != vm->kept.domid;
 
 	if (!vm->config)
 		return;
@@ -176,7 +187,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);
-	else if (to == VM_RUNNING && !lived(from))
+	else if (to == VM_RUNNING && (anew || !lived(from)))
 		notice_start(engine, vm);
 	else if (to == VM_PAUSED && from == VM_RUNNING)
 		notice_pause(engine, vm);
@@ -236,6 +247,8 @@ host_booted(struct engine *engine)
 	for (size_t i = 0; i < engine->order_count; i++) {
 		struct vm *vm = engine->order[i];
 
+		if (!vm->domain)
+			vm->kept.domid = 0; /* they begin anew */
 		if (vm->config && launches)
 			boot_vm(engine, vm);
 		memcpy(vm->kept.boot_id, engine->host.boot_id, UUID_SIZE);

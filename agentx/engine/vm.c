@@ -210,6 +210,13 @@ vm_cause_is_ours(const struct vm *vm)
 	return vm->action ? request_is_internal(vm->action) : vm->done_by_us;
 }
 
+bool
+vm_is_brought_up(const struct vm *vm)
+{
+	return vm->verb == VERB_START || vm->verb == VERB_RESTORE || vm->verb == VERB_REBOOT ||
+	       vm->verb == ACTION_RESTART || vm->verb == ACTION_REPLACE;
+}
+
 /* An action that was to bring it up has ended, and it has no domain. */
 static bool
 vm_came_to_nothing(const struct vm *vm)

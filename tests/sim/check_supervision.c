@@ -367,6 +367,7 @@ dependents_first(struct world *world, const struct action *action, const struct 
 
 			if (dependent && many_has(world, many, other->vm->def.name) &&
 			    needs(world, dependent, vm) && lives(other->vm) &&
+			    other->born_ms < check->states_ms &&
 			    other->off_ms < many->accepted_ms)
 				check_fail(world, "dependents-first",
 					   "%s is shut down, and %s, which needs it, is not off",
