@@ -399,8 +399,9 @@ void service_wait(struct engine *engine, struct service *service, bool waits); /
 /* An event of an engine before us: the other half may be ours to tell. */
 void service_recall(struct engine *engine, const struct mib_event *event);
 bool vm_boots(const struct engine *engine, const struct vm *vm); /* its allowance is not over */
-void boot_recall(struct engine *engine,
-		 struct vm *vm); /* when it was started is known better now */
+/* Its section is new: what runs may boot still. And when it was started is known better now. */
+void boot_find(struct engine *engine, struct vm *vm);
+void boot_recall(struct engine *engine, struct vm *vm);
 
 /* target.c: when they are tried */
 void target_begin(struct engine *engine, struct target *target);    /* one of them is to be now */

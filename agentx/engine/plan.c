@@ -208,7 +208,7 @@ member_give_up(struct engine *engine, struct member *member)
 {
 	struct vm *vm = member->vm;
 	enum plan_goal goal = member->plan->goal;
-	bool begun = vm->action || vm->policy.stop_failed;
+	bool begun = vm->action || vm_is_foreseen(engine, vm) || vm->policy.stop_failed;
 
 	member_settle(engine, member);
 	if (begun || has_open(vm, goal) || vm->kept.goal != goal)

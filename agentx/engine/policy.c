@@ -313,7 +313,7 @@ rule_dependency_paused(struct engine *engine, struct vm *vm, bool ends)
 		act(engine, vm, VERB_UNPAUSE, "all that it needs is there again");
 	else if (vm->kept.state == VM_RUNNING && ends)
 		care_unblock(engine, vm, "all that it needs is there again");
-	else if (vm->kept.state == VM_RUNNING)
+	else if (vm->kept.state == VM_RUNNING && vm->needs_failed > 0)
 		act(engine, vm, VERB_PAUSE, "what it needs is not there");
 	else if (vm->presence == PRESENCE_OFF)
 		care_unblock(engine, vm, "it is off");

@@ -370,8 +370,10 @@ vm_take_uuids(struct engine *engine)
 static void
 vm_configure(struct engine *engine, struct vm *vm)
 {
-	if (!vm->kept.configured)
+	if (!vm->kept.configured) {
 		vm->unsaved = true;
+		boot_find(engine, vm);
+	}
 	vm->kept.configured = true;
 	vm->kept.gone_wall_ms = 0;
 	if (uuid_is_zero(vm->kept.boot_id))

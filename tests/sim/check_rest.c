@@ -112,14 +112,28 @@ lacks_something(const struct world *world, const struct config_vm *vm)
 	return false;
 }
 
+/* It, or one that it needs, crashes again and again. */
+static bool
+is_shaky(const struct world *world, const struct config_vm *vm)
+{
+	const struct config *config = world->daemon.config;
+	const struct vm_truth *truth = world_vm(world, vm->provider.name);
+
+	if (truth->def.crash_ms >= 0)
+		return true;
+	for (size_t i = 0; i < vm->needs_count; i++)
+		if (!vm->needs[i].external &&
+		    is_shaky(world, &config->vms[vm->needs[i].provider]))
+			return true;
+	return false;
+}
+
 /* It can come to no rest, or nobody can see that it should not be as it is. */
 static bool
 is_beyond_help(const struct config_vm *vm, const struct vm_truth *truth)
 {
 	const struct domain *d = truth->domain;
 
-	if (truth->def.crash_ms >= 0)
-		return true;
 	if (vm->provider.services_count == 0)
 		return !d || d->pauses == 0 || d->phase != PHASE_LIVE;
 	return d && d->phase == PHASE_SHUTDOWN && d->reason == REASON_SUSPEND;
@@ -196,7 +210,8 @@ vm_unrest(const struct world *world, const struct config_vm *vm)
 	if (is_worked_on(world, vm->provider.name))
 		return "an action is under way";
 	if (is_up(world, vm, watched->vm) || is_beyond_help(vm, watched->vm) ||
-	    is_excused(world, vm, watched, row) || lacks_something(world, vm))
+	    is_excused(world, vm, watched, row) || lacks_something(world, vm) ||
+	    is_shaky(world, vm))
 		return NULL;
 	return watched->vm->domain && watched->vm->domain->pauses > 0
 		   ? "it is paused, and all that it needs is up"

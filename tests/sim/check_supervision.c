@@ -311,8 +311,10 @@ supervision_loaded(struct world *world)
 		bool starts = vm && vm->policy.autostart && vm->standby_of < 0;
 
 		/* Who comes later is launched by the next boot, or by who wants it. */
-		if (vm && !watched->configured)
+		if (vm && !watched->configured) {
 			watched->person = PERSON_NONE;
+			watched->came_ms = world_now(world);
+		}
 		if (starts && !watched->autostart && check->loads > 0)
 			watched->came_late = true;
 		watched->configured = vm != NULL;
@@ -368,6 +370,7 @@ dependents_first(struct world *world, const struct action *action, const struct 
 			if (dependent && many_has(world, many, other->vm->def.name) &&
 			    needs(world, dependent, vm) && lives(other->vm) &&
 			    other->born_ms < check->states_ms &&
+			    other->came_ms <= many->accepted_ms &&
 			    other->off_ms < many->accepted_ms)
 				check_fail(world, "dependents-first",
 					   "%s is shut down, and %s, which needs it, is not off",
