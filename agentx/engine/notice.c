@@ -193,6 +193,8 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 		notice_pause(engine, vm);
 	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && ran)
 		notice_off(engine, vm, to, unlisted);
+	else if (to == VM_CRASHED && vm_is_watched(vm) && vm->domain && !lived(from))
+		notice_start(engine, vm); /* and it crashed before it was seen to run */
 	else if (to == VM_CRASHED && !vm_is_watched(vm))
 		care_set_goal(engine, vm, PLAN_NONE); /* its file says what becomes of it */
 }

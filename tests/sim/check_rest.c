@@ -154,7 +154,7 @@ is_excused_by_other(const struct world *world, const struct config_vm *vm,
 	if (vm->standby_of < 0)
 		return false;
 	other = watched_of(world, vms[vm->standby_of].provider.name);
-	return other->person == PERSON_RUN && other->person_ms > watched->person_ms;
+	return other->person != PERSON_NONE && other->person_ms > watched->person_ms;
 }
 
 static bool
