@@ -42,8 +42,11 @@ lived(enum vm_state state)
 static bool
 came_and_went(const struct vm *vm, enum vm_state from)
 {
-	return (from == VM_PREPARING || from == VM_RESUMING) && !vm->domain && !vm->action &&
-	       vm->failed_verb == 0 && vm->made_domid != 0;
+	bool unlisted = from == VM_PREPARING || from == VM_RESUMING ||
+			(lived(from) && vm->made_domid != vm->kept.domid);
+
+	return unlisted && !vm->domain && !vm->action && vm->failed_verb == 0 &&
+	       vm->made_domid != 0;
 }
 
 /* Why it ended, by the hypervisor's word. */

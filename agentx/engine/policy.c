@@ -17,6 +17,7 @@
 
 #define RETRY_MS 5000 /* after an action of ours that failed; doubles, up to the next */
 #define RETRY_MAX_MS 60000
+#define AGAIN_MS 60000 /* so soon after its shutdown it is no wish of anybody */
 #define BACKOFF_MAX_MS (24 * 3600 * INT64_C(1000))
 
 /* Whether a moment has come; if not, the VM is settled again then. */
@@ -245,11 +246,22 @@ rule_repair(struct engine *engine, struct vm *vm)
 	return true;
 }
 
+/* It was shut down by us, and came again: a monitor of its own does what its file says. */
+static bool
+comes_again(const struct engine *engine, const struct vm *vm)
+{
+	return vm->acted_by_us && vm->acted_verb == VERB_SHUTDOWN && vm->acted_domid != 0 &&
+	       vm->acted_domid != vm->kept.domid &&
+	       engine->now.mono_ms - vm->acted_ms < AGAIN_MS;
+}
+
 /* What is to end is asked first; force: and then it goes in any case. */
 static void
 stop(struct engine *engine, struct vm *vm, bool force, const char *why)
 {
-	if (vm->kept.state == VM_PAUSED && vm->domain)
+	if (vm->domain && force && comes_again(engine, vm))
+		act(engine, vm, VERB_DESTROY, why);
+	else if (vm->kept.state == VM_PAUSED && vm->domain)
 		act(engine, vm, VERB_UNPAUSE, why); /* else it could not hear */
 	else if (vm->presence == PRESENCE_RUNS && !vm->policy.stop_failed)
 		act(engine, vm, VERB_SHUTDOWN, why);

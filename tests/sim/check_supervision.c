@@ -349,6 +349,24 @@ needs(const struct world *world, const struct config_vm *vm, const struct config
 	return false;
 }
 
+/* Another request is about the provider, and not about who depends on it. */
+static bool
+is_shut_alone(const struct world *world, const char *provider, const char *dependent)
+{
+	const struct check *check = world->check;
+
+	for (size_t i = 0; i < check->many_count; i++)
+		if (check->many[i].verb == VERB_SHUTDOWN &&
+		    many_has(world, &check->many[i], provider) &&
+		    !many_has(world, &check->many[i], dependent))
+			return true;
+	for (size_t i = 0; i < check->asked_count; i++)
+		if (check->asked[i].accepted && check->asked[i].ends == 0 &&
+		    strcmp(check->asked[i].vm, provider) == 0)
+			return true;
+	return false;
+}
+
 /* A provider only when all that depend on it, among those to be shut down, are off. */
 static void
 dependents_first(struct world *world, const struct action *action, const struct config_vm *vm)
@@ -371,6 +389,7 @@ dependents_first(struct world *world, const struct action *action, const struct 
 			    needs(world, dependent, vm) && lives(other->vm) &&
 			    other->born_ms < check->states_ms &&
 			    other->came_ms <= many->accepted_ms &&
+			    !is_shut_alone(world, action->name, other->vm->def.name) &&
 			    other->off_ms < many->accepted_ms)
 				check_fail(world, "dependents-first",
 					   "%s is shut down, and %s, which needs it, is not off",
@@ -641,7 +660,8 @@ carried_out(struct world *world, const struct mib_event *event)
 		if (check->asked[i].accepted && strcmp(check->asked[i].id, event->request) == 0)
 			return;
 	for (size_t i = 0; i < check->watched_count; i++)
-		if (*event->vm_name == '\0' ||
+		if (*event->vm_name == '\0' || event->verb == VERB_LAUNCH ||
+		    event->verb == VERB_DESIRE ||
 		    strcmp(check->watched[i].vm->def.name, event->vm_name) == 0)
 			check->watched[i].person = PERSON_UNCLEAR;
 }
