@@ -36,7 +36,7 @@ note_end(struct engine *engine, struct vm *vm)
 		return false;
 	vm->acted_verb = vm->verb;
 	vm->acted_by_us = request_is_internal(vm->action);
-	vm->acted_survived = false;
+	vm->acted_state = 0;
 	vm->acted_domid = vm->action_domid;
 	vm->acted_ms = engine->now.mono_ms;
 	return true;
@@ -303,8 +303,8 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 {
 	bool ours = request_is_internal(vm->action);
 
-	if (note_end(engine, vm))
-		vm->acted_survived = outcome->state == REQUEST_FAILED && domain_lives(vm);
+	if (note_end(engine, vm) && domain_lives(vm))
+		vm->acted_state = outcome->state;
 	vm->made_domid = outcome->domid;
 	vm->made_by_us = ours;
 	if (outcome->state == REQUEST_SUCCEEDED) {

@@ -164,7 +164,7 @@ struct vm {
 	bool made_by_us;
 	uint32_t acted_verb;
 	bool acted_by_us;
-	bool acted_survived;   /* its action failed, and the domain lived on */
+	uint32_t acted_state;  /* what became of its action where the domain lived on; else 0 */
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	bool own_unsure;       /* whether the hypervisor process of now knows of own */

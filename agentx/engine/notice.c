@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 
 #define OURS_MS 300000 /* an end that an action asked for so lately is of its making */
+#define UNSURE_MS 10000
 #define BOOT_LATELY_MS (10 * 60 * 1000)
 #define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
 
@@ -56,15 +57,26 @@ end_reason(const struct vm *vm)
 	return vm->domain ? vm->domain->state.reason : vm->died;
 }
 
-/* An action, a person's or ours, ended the domain or was to; a save alone suspends it. After one that
- * failed the guest may still end by itself, as it was asked to; all else is of others. */
+/* After an action that failed, and left its domain alive, the guest may still end as it was asked to.
+ * After one whose end is not known it may have been done. All else is of others. */
+static bool
+is_late(const struct engine *engine, const struct vm *vm)
+{
+	bool unsure = vm->acted_state == REQUEST_UNDECIDED;
+
+	if (end_reason(vm) == REASON_POWEROFF)
+		return unsure || vm->acted_verb == VERB_SHUTDOWN;
+	return unsure && engine->now.mono_ms - vm->acted_ms < UNSURE_MS;
+}
+
+/* An action, a person's or ours, ended the domain or was to; a save alone suspends it. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
 	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
 		return false;
-	if (vm->acted_survived &&
-	    (vm->acted_verb != VERB_SHUTDOWN || end_reason(vm) != REASON_POWEROFF))
+	if ((vm->acted_state == REQUEST_FAILED || vm->acted_state == REQUEST_UNDECIDED) &&
+	    !is_late(engine, vm))
 		return false;
 	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);

@@ -258,6 +258,7 @@ check_booted(struct world *world)
 {
 	struct check *check = world->check;
 
+	check_forget_own(check);
 	check->boots = true;
 	check->boot_on_disk = false;
 	for (size_t i = 0; i < check->watched_count; i++) {

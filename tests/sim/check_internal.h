@@ -116,6 +116,7 @@ struct check {
 };
 
 void requests_effect(struct world *world, const struct effect *effect);
+void check_forget_own(struct check *check); /* actions: the host was booted */
 void requests_durable(struct world *world, int table, const void *row);
 
 void events_effect(struct world *world, const struct effect *effect);

@@ -8,6 +8,7 @@
 #include "tests/sim/check_internal.h"
 
 #define OF_ITS_OWN(action) ((action)->id >> 63)
+#define UNSURE_MS 10000 /* after the end of an action that is not known */
 #define SLACK_MS 4000 /* for messages, passes, and the store */
 
 const struct config_vm *
@@ -185,6 +186,9 @@ left_alone(struct world *world, const struct action *action, const struct watche
 	bool told = world->check->states_ms > watched->person_ms &&
 		    world->check->states_ms > watched->vm->changed_ms;
 
+	if (check_events(world, EVENT_STANDBY_TOOK_OVER, action->name) >
+	    check_events(world, EVENT_STANDBY_RELEASED, action->name))
+		return; /* it is to make room */
 	/* A standby is its primary's. One that is to end on purpose, and has not, cannot be told
 	 * from one that fails. */
 	if ((watched->person != PERSON_OFF && watched->person != PERSON_PAUSED) ||
@@ -490,6 +494,8 @@ cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb v
 	 * done between a boot of the host and the start of lauxend. */
 	if (check_has_action(world, vm->def.name) || waits_for_more(world, vm->def.name) ||
 	    world->check->boots)
+		return true;
+	if (world_now(world) - watched_of(world, vm->def.name)->outcome_ms < UNSURE_MS)
 		return true;
 	if (ends_otherwise(vm, verb) || is_unheard_of(world, watched_of(world, vm->def.name)))
 		return true;
