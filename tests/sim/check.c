@@ -135,6 +135,8 @@ one_action(struct world *world, const struct action *action)
 {
 	const struct entry *entry;
 
+	if (world->check->lost_memory)
+		return; /* a VM may have another UUID by now */
 	TAILQ_FOREACH (entry, &world->hypervisor.entries, next)
 		if (entry->action.id != action->id && entry->phase != ENTRY_OVER &&
 		    strcmp(entry->action.name, action->name) == 0)

@@ -250,6 +250,9 @@ restart_limit(struct world *world, const struct action *action, struct watched *
 	if (!is_restart(action, watched) || vm->provider.services_count == 0 ||
 	    world->wall_skew_ms != 0 || world->check->lost_memory)
 		return;
+	if (action->id == watched->restart_id)
+		return; /* it is sent again */
+	watched->restart_id = action->id;
 	for (size_t i = 0; i < watched->restarts_count; i++)
 		if (watched->restarts_ms[i] > from_ms)
 			watched->restarts_ms[kept++] = watched->restarts_ms[i];
@@ -293,6 +296,9 @@ supervision_died(struct world *world)
 		struct watched *watched = &check->watched[i];
 
 		if (is_unheard_of(world, watched))
+			watched->person = PERSON_UNCLEAR;
+		/* That it paused it may not be on disk, and was forgotten by who knew it. */
+		if (watched->blocked > 0 && world_now(world) - watched->outcome_ms < SLACK_MS)
 			watched->person = PERSON_UNCLEAR;
 		/* What was asked for since the host's boot is the boot's again. */
 		if (!check->boot_on_disk && watched->person != PERSON_NONE)
