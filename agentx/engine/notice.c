@@ -155,6 +155,14 @@ notice_start(struct engine *engine, struct vm *vm)
 	vm->unsaved = true;
 }
 
+/* It was started, and crashed before it was seen to run. */
+static void
+notice_crash(struct engine *engine, struct vm *vm)
+{
+	notice_start(engine, vm);
+	vm->kept.excused = false;
+}
+
 /* It may have come and gone before it was ever listed. */
 void
 notice_done(struct engine *engine, struct vm *vm, uint32_t verb)
@@ -209,7 +217,7 @@ notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_s
 	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && ran)
 		notice_off(engine, vm, to, unlisted);
 	else if (to == VM_CRASHED && vm_is_watched(vm) && vm->domain && !lived(from))
-		notice_start(engine, vm); /* and it crashed before it was seen to run */
+		notice_crash(engine, vm);
 	else if (to == VM_CRASHED && !vm_is_watched(vm))
 		care_set_goal(engine, vm, PLAN_NONE); /* its file says what becomes of it */
 }

@@ -497,8 +497,8 @@ static bool
 cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb verb)
 {
 	/* While something else is done to it, or waits, nobody can tell who did what; nor what was
-	 * done between a boot of the host and the start of lauxend. */
-	if (check_has_action(world, vm->def.name) || waits_for_more(world, vm->def.name) ||
+	 * done before lauxend knew of the host's boot. */
+	if (!world->check->boot_on_disk || check_has_action(world, vm->def.name) || waits_for_more(world, vm->def.name) ||
 	    world->check->boots)
 		return true;
 	if (world_now(world) - watched_of(world, vm->def.name)->outcome_ms < UNSURE_MS)
