@@ -57,8 +57,8 @@ end_reason(const struct vm *vm)
 	return vm->domain ? vm->domain->state.reason : vm->died;
 }
 
-/* After an action that failed, and left its domain alive, the guest may still end as it was asked to.
- * After one whose end is not known it may have been done. All else is of others. */
+/* After an action that failed, and left its domain alive, the guest may still end as it was asked
+ * to. After one whose end is not known it may have been done. All else is of others. */
 static bool
 is_late(const struct engine *engine, const struct vm *vm)
 {
@@ -141,8 +141,8 @@ notice_start(struct engine *engine, struct vm *vm)
 {
 	bool comes = vm_is_brought_up(vm), was_made = vm->made_domid == vm->kept.domid;
 	bool ours = comes ? request_is_internal(vm->action) : was_made && vm->made_by_us;
-	bool made = comes || was_made ||
-		    vm->presence == PRESENCE_UNKNOWN; /* under way before we came */
+	bool made =
+	    comes || was_made || vm->presence == PRESENCE_UNKNOWN; /* under way before we came */
 
 	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;

@@ -171,7 +171,7 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	    state->flags & (DOMAIN_DYING | DOMAIN_PAUSED))
 		return VM_RESUMING; /* until it runs; or, where it never does, is suspended again */
 	if (state->cpu_ns == 0 && vm->kept.state == VM_PREPARING && state->flags & DOMAIN_DYING)
-		return VM_PREPARING; /* it never ran, and will not */
+		return VM_PREPARING;	 /* it never ran, and will not */
 	if (state->flags & DOMAIN_DYING) /* what was told of its end holds */
 		return vm->kept.state == VM_CRASHED || vm->kept.state == VM_SHUTDOWN
 			   ? vm->kept.state

@@ -43,7 +43,7 @@ struct watched {
 	int64_t
 	    restarts_ms[RESTARTS_MAX]; /* by supervision, since a person last wanted something */
 	size_t restarts_count;
-	uint64_t restart_id; /* of the last action */
+	uint64_t restart_id;		       /* of the last action */
 	bool configured, autostart, came_late; /* by a reload */
 	int64_t outcome_ms; /* when the engine heard of one, or of one of who knows whom */
 	unsigned blocked;   /* 1: it is told so; more: it was to be paused since, so many times */
