@@ -393,7 +393,9 @@ request_end_old(struct engine *engine, const char *why)
 		    request_is_ours(request) || (request->sent && !request->sent_before))
 			continue;
 		request_finish(engine, request, &outcome);
-		if (request->vm && request->vm->action == request->kept.number)
+		if (request->vm && request->vm->action == request->kept.number) {
 			request_free_vm(engine, request->vm, &outcome);
+			request->vm->acted_domid = 0; /* that is another's by now */
+		}
 	}
 }

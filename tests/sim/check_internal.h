@@ -34,6 +34,7 @@ struct watched {
 	struct vm_truth *vm;
 	enum person person;
 	int64_t person_ms;	/* since when */
+	int64_t stop_ms;	/* an action that asks its guest to end was sent */
 	int64_t came_ms;	/* into the configuration */
 	int64_t born_ms;	/* its last domain was */
 	int64_t off_ms;		/* when it was seen without a living domain last */

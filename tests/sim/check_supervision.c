@@ -8,6 +8,7 @@
 #include "tests/sim/check_internal.h"
 
 #define OF_ITS_OWN(action) ((action)->id >> 63)
+#define LATE_MS 300000
 #define UNSURE_MS 10000 /* after the end of an action that is not known */
 #define SLACK_MS 4000	/* for messages, passes, and the store */
 
@@ -420,6 +421,8 @@ supervision_action(struct world *world, const struct action *action)
 		return;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		watched->acted_on |= ends[i] == action->verb;
+	if (action->verb == VERB_SHUTDOWN || action->verb == ACTION_RESTART)
+		watched->stop_ms = world_now(world);
 	if (!OF_ITS_OWN(action) || !vm)
 		return;
 	needs_first(world, action, vm);
@@ -496,12 +499,18 @@ ends_otherwise(const struct vm_truth *vm, enum verb verb)
 static bool
 cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb verb)
 {
+	const struct watched *watched = watched_of(world, vm->def.name);
+
 	/* While something else is done to it, or waits, nobody can tell who did what; nor what was
 	 * done before lauxend knew of the host's boot. */
 	if (!world->check->boot_on_disk || check_has_action(world, vm->def.name) ||
 	    waits_for_more(world, vm->def.name) || world->check->boots)
 		return true;
 	if (world_now(world) - watched_of(world, vm->def.name)->outcome_ms < UNSURE_MS)
+		return true;
+	/* It may be the late end of a shutdown that failed. */
+	if (verb == VERB_SHUTDOWN && world_now(world) - watched->stop_ms < LATE_MS &&
+	    watched->born_ms < watched->stop_ms)
 		return true;
 	if (ends_otherwise(vm, verb) || is_unheard_of(world, watched_of(world, vm->def.name)))
 		return true;
@@ -718,6 +727,10 @@ check_domain(struct world *world, const struct domain *d, enum model_change chan
 		return;
 	if (change == CHANGE_SHUTDOWN && d->reason == REASON_CRASH && watched->person == PERSON_OFF)
 		watched->person = PERSON_UNCLEAR; /* it was to end, and did not by itself */
+	/* Who started it by hand told nobody, and nobody has seen it. */
+	if (change == CHANGE_GONE && watched->born_ms > world->check->states_ms &&
+	    watched->person == PERSON_RUN)
+		watched->person = PERSON_UNCLEAR;
 	if (change == CHANGE_GONE || change == CHANGE_SHUTDOWN)
 		watched->off_ms = world_now(world);
 	if (change == CHANGE_GONE || change == CHANGE_BORN ||
