@@ -17,6 +17,8 @@
 
 #include "config/config.h"
 
+#define VMS_MAX 4096 /* a Dom0 holds fewer; as many externals */
+
 /* Errors of one file, all of them: given to the caller at the end, in the order of the lines. */
 struct error {
 	int line; /* 0: of the file as a whole */
@@ -42,8 +44,12 @@ struct text {
 	size_t sections;
 };
 
-/* Reads and scans file, or what fd is of where it is not -1; false: errors say why it is of no use
- * to the parser. */
+/* Reads file, or what fd is of where it is not -1, all of it as it is; false: errors say why not.
+ * absent: what to do where there is no such file. */
+bool text_load(struct text *text, const char *file, int fd, const char *absent,
+	       struct errors *errors);
+
+/* The same, and scans it; false: errors say why it is of no use to the parser. */
 bool text_read(struct text *text, const char *file, int fd, struct errors *errors);
 void text_dispose(struct text *text);
 
@@ -164,6 +170,26 @@ bool is_inherited(const struct config *config, const struct config_vm *vm,
 
 /* What is inherited, and positions of what is named. Names that nobody has are errors. */
 void resolve_config(struct config *config, struct errors *errors);
+
+/* Whom a name is of. */
+struct named {
+	const char *name;
+	const struct config_provider *provider;
+	bool external; /* position is in config->externals; else in config->vms */
+	uint32_t position;
+};
+
+/* All VMs and externals, by name. */
+struct names {
+	struct named *list; /* to be freed; names and providers are the configuration's */
+	size_t count;
+};
+
+struct names names_of(const struct config *config);
+const struct named *names_find(const struct names *names, const char *name); /* or NULL */
+
+/* What no two VMs may have alike. */
+void check_uniques(const struct config *config, struct errors *errors);
 
 /* Values that do not go together. */
 void check_supervision(const struct config *config, struct errors *errors);
