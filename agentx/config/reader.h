@@ -11,6 +11,10 @@
  *   supervision.c  values of supervision that do not go together
  *   graph.c   what only the dependencies as a whole show: cycles, standbys
  *   xlfile.c  name and UUID in a VM's xl file
+ *
+ *   import_parse.c  the syntax of LauXen of 2008 into the struct
+ *   import.c  what is missing there; checks
+ *   import_print.c  the struct as a person would write it
  */
 #ifndef CONFIG_READER_H
 #define CONFIG_READER_H
@@ -199,6 +203,14 @@ void check_graph(const struct config *config, struct errors *errors);
 
 /* A name that is no VM's: as vm_name_fault(), of a service. */
 const char *service_name_fault(const char *name);
+
+struct import;
+
+/* Fills config from a file in the old syntax (config/import.h); needs stay texts. */
+void import_parse(struct config *config, const struct import *import, struct errors *errors);
+
+/* Prints config, which came from there, without what is as always. */
+void import_print(const struct config *config, const struct import *import, FILE *to);
 
 /* Forgets all that was read but the file's name. */
 void config_empty(struct config *config);
