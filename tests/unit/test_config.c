@@ -185,8 +185,12 @@ cases(void **state)
 static void
 examples(void **state)
 {
-	static const char *const files[] = {"conf/lauxen.conf", "conf/examples/minimal.conf",
-					    "conf/examples/nine.conf"};
+	static const char *const files[] = {"conf/lauxen.conf",
+					    "conf/examples/minimal.conf",
+					    "conf/examples/nine.conf",
+					    "conf/examples/launch.conf",
+					    "conf/examples/scenario-a.conf",
+					    "conf/examples/scenario-b.conf"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
