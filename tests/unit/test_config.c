@@ -286,7 +286,7 @@ shipped_vm_is_valid(void **state)
 	assert_non_null(config);
 	assert_int_equal(config->vms_count, 2);
 	assert_int_equal(config->vms[0].memory_mib, 512);
-	assert_int_equal(config->vms[0].provider.services_count, 3);
+	assert_int_equal(config->vms[0].provider.services_count, 4);
 	assert_int_equal(config->vms[0].standby, 1);
 	assert_int_equal(config->externals_count, 1);
 	config_free(config);
