@@ -225,6 +225,14 @@ scan_brace(struct scan *scan)
 	scan_step(scan);
 }
 
+/* NAME(80T...: a file of LauXen of 2008, which was in the same place. */
+static bool
+is_old_form(const struct scan *scan)
+{
+	return scan->depth == 0 && scan_peek(scan, 0) == '(' && scan_peek(scan, 1) >= '0' &&
+	       scan_peek(scan, 1) <= '9';
+}
+
 static void
 scan_token(struct scan *scan)
 {
@@ -238,7 +246,11 @@ scan_token(struct scan *scan)
 		scan_string(scan);
 	else if (c == '{' || c == '}')
 		scan_brace(scan);
-	else if (c != '\0' && strchr("()+*", c)) {
+	else if (is_old_form(scan)) {
+		scan_fault(scan, scan->line,
+			   "this line is one of LauXen of 2008; see lauxend --import --help");
+		scan_line_comment(scan);
+	} else if (c != '\0' && strchr("()+*", c)) {
 		scan_fault(
 		    scan, scan->line,
 		    "one of the characters ()+* stands outside of quotes; put the text in quotes");
