@@ -107,18 +107,16 @@ static void
 address_take(struct config *config, const struct names *names, const char *name,
 	     const char *address)
 {
-	static const struct place nowhere;
 	const struct key *key = section_key(&sections[SECTION_VM], "address");
 	const struct named *named = names_find(names, name);
 	struct errors unheard = {0};
-	struct place place = nowhere;
+	const struct place place = {"", 0, &unheard};
 	struct config_provider *provider;
 
 	if (!named)
 		return;
 	provider = named->external ? &config->externals[named->position].provider
 				   : &config->vms[named->position].provider;
-	place.errors = &unheard;
 	if (!provider->address[0])
 		key->kind->parse(&place, key, address, provider->address);
 	errors_dispose(&unheard);

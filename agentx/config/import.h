@@ -9,8 +9,8 @@
  *	port  = 1..65535 ( "T" | "t" | "U" | "u" )		TCP, UDP
  *
  * A VM a line: its name, what it serves, the memory that it is set to once it runs, what it needs
- *of others. Blanks may stand between all of these. Empty lines, and those that begin with '#', are
- *passed over. Nothing is written where anything is wrong.
+ * of others. Blanks may stand between all of these. Empty lines, and those that begin with '#', are
+ * passed over. Nothing is written where anything is wrong.
  */
 #ifndef CONFIG_IMPORT_H
 #define CONFIG_IMPORT_H

@@ -46,8 +46,7 @@ need_item(const void *of, size_t i)
 	return ((const struct config_vm *)of)->needs_text[i].text;
 }
 
-/* What the old syntax does not say is left to be filled in, where hosts(5) does not say it either.
- */
+/* Left to be filled in where hosts(5) does not say it. */
 static void
 print_address(const struct config_provider *provider, FILE *to)
 {
@@ -86,12 +85,23 @@ print_external(const struct config_external *external, FILE *to)
 }
 
 static bool
+offers_udp(const struct config_provider *provider)
+{
+	for (size_t i = 0; i < provider->services_count; i++)
+		if (provider->services[i].kind == SERVICE_UDP)
+			return true;
+	return false;
+}
+
+static bool
 has_udp(const struct config *config)
 {
 	for (size_t i = 0; i < config->vms_count; i++)
-		for (size_t j = 0; j < config->vms[i].provider.services_count; j++)
-			if (config->vms[i].provider.services[j].kind == SERVICE_UDP)
-				return true;
+		if (offers_udp(&config->vms[i].provider))
+			return true;
+	for (size_t i = 0; i < config->externals_count; i++)
+		if (offers_udp(&config->externals[i].provider))
+			return true;
 	return false;
 }
 
@@ -103,9 +113,8 @@ import_print(const struct config *config, const struct import *import, FILE *to)
 	TEXT_SET(file, import->file);
 	fprintf(to, "# From %s, a configuration of LauXen of 2008; see lauxen.conf(5).\n", file);
 	if (has_udp(config))
-		fputs("# A service over udp is up when it answers. For one that never does, give "
-		      "it a "
-		      "section service\n# with silence = up.\n",
+		fputs("# A service over udp is up when it answers; one that never does needs a\n"
+		      "# section service with silence = up.\n",
 		      to);
 	for (size_t i = 0; i < config->vms_count; i++)
 		print_vm(&config->vms[i], to);
