@@ -62,8 +62,8 @@ chmod 600 "$conf"
 cat <<-T
 
 	Up: ${addresses[*]} (logs: $("$lab" log "$first")). From here, in $top:
-	  $vmctl -f $conf list
-	  $vmctl -f $conf pause web
+	  $vmctl --file $conf list
+	  $vmctl --file $conf pause web
 	  export MIBDIRS=$top/build/mibs:$top/mib MIBS=LAUXEN-MIB
 	  snmptable -v2c -c look -Ci -Cw 150 ${addresses[0]#*=} lxVmTable
 	  snmpwalk  -v2c -c look ${addresses[0]#*=} lauxen
