@@ -379,8 +379,8 @@ request_outcome(struct engine *engine, const struct message *message)
 		notice_done(engine, request->vm, (uint32_t)request->kept.row.verb);
 }
 
-/* The host was booted: their records are gone, and under the same ids they were begun anew. What the
- * hypervisor process has told of since is of this boot. */
+/* The host was booted: their records are gone, and under the same ids they were begun anew. What
+ * the hypervisor process has told of since is of this boot. */
 void
 request_end_old(struct engine *engine, const char *why)
 {

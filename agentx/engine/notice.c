@@ -16,10 +16,11 @@
  * ---- 4. What is done on purpose is respected ----
  *
  * A guest that powered itself off, or that somebody shut down, destroyed, paused, saved or moved
- * away on the host, is left so; a crash is not on purpose, and a reboot is no failure. Of a VM that
- * went and left no word (it was destroyed, or the agent was away) it is held to be on purpose too,
- * as a wrong start does more harm than none; but for the end of the whole host, which is told from
- * it by the next look at the figures.
+ * away on the host, is left so, as is one that rebooted where its file says that this ends it; a
+ * crash is not on purpose, and a reboot is no failure. Of a VM that went and left no word (it was
+ * destroyed, or the agent was away) it is held to be on purpose too, as a wrong start does more
+ * harm than none; but for the end of the whole host, which is told from it by the next look at the
+ * figures.
  */
 
 /* A standby is to stand in no more, and so is its primary. */
@@ -57,8 +58,8 @@ end_reason(const struct vm *vm)
 	return vm->domain ? vm->domain->state.reason : vm->died;
 }
 
-/* After an action that failed, and left its domain alive, the guest may still end as it was asked to.
- * After one whose end is not known it may have been done. All else is of others. */
+/* After an action that failed, and left its domain alive, the guest may still end as it was asked
+ * to. After one whose end is not known it may have been done. All else is of others. */
 static bool
 is_late(const struct engine *engine, const struct vm *vm)
 {
@@ -106,10 +107,11 @@ static void
 notice_off(struct engine *engine, struct vm *vm, enum vm_state state, bool unlisted)
 {
 	uint32_t reason = unlisted ? REASON_UNKNOWN : end_reason(vm);
-	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
+	bool filed = reason == REASON_REBOOT && vm->verb == ACTION_REAP; /* on_reboot says so */
+	bool told = filed || reason == REASON_POWEROFF || reason == REASON_SUSPEND;
 	bool ours = !unlisted && is_of_an_action(engine, vm);
 
-	if (ours || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
+	if (ours || (reason == REASON_REBOOT && !filed) || vm->kept.goal != PLAN_RUN)
 		return;
 	if (vm->verb == ACTION_REPLACE)
 		return; /* its file has it started again */
@@ -141,8 +143,8 @@ notice_start(struct engine *engine, struct vm *vm)
 {
 	bool comes = vm_is_brought_up(vm), was_made = vm->made_domid == vm->kept.domid;
 	bool ours = comes ? request_is_internal(vm->action) : was_made && vm->made_by_us;
-	bool made = comes || was_made ||
-		    vm->presence == PRESENCE_UNKNOWN; /* under way before we came */
+	bool made =
+	    comes || was_made || vm->presence == PRESENCE_UNKNOWN; /* under way before we came */
 
 	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;

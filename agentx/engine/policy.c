@@ -251,8 +251,7 @@ static bool
 comes_again(const struct engine *engine, const struct vm *vm)
 {
 	return vm->acted_by_us && vm->acted_verb == VERB_SHUTDOWN && vm->acted_domid != 0 &&
-	       vm->acted_domid != vm->kept.domid &&
-	       engine->now.mono_ms - vm->acted_ms < AGAIN_MS;
+	       vm->acted_domid != vm->kept.domid && engine->now.mono_ms - vm->acted_ms < AGAIN_MS;
 }
 
 /* What is to end is asked first; force: and then it goes in any case. */

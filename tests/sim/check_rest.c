@@ -122,8 +122,7 @@ is_shaky(const struct world *world, const struct config_vm *vm)
 	if (truth->def.crash_ms >= 0)
 		return true;
 	for (size_t i = 0; i < vm->needs_count; i++)
-		if (!vm->needs[i].external &&
-		    is_shaky(world, &config->vms[vm->needs[i].provider]))
+		if (!vm->needs[i].external && is_shaky(world, &config->vms[vm->needs[i].provider]))
 			return true;
 	return false;
 }
@@ -139,7 +138,8 @@ is_beyond_help(const struct config_vm *vm, const struct vm_truth *truth)
 	return d && d->phase == PHASE_SHUTDOWN && d->reason == REASON_SUSPEND;
 }
 
-/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby. */
+/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby.
+ */
 static bool
 is_excused_by_other(const struct world *world, const struct config_vm *vm,
 		    const struct watched *watched)
@@ -193,7 +193,8 @@ is_worked_on(const struct world *world, const char *name)
 	const struct entry *entry;
 
 	TAILQ_FOREACH (entry, &world->hypervisor.entries, next)
-		if (entry->phase != ENTRY_OVER && entry->action.verb != VERB_MEMORY && strcmp(entry->action.name, name) == 0)
+		if (entry->phase != ENTRY_OVER && entry->action.verb != VERB_MEMORY &&
+		    strcmp(entry->action.name, name) == 0)
 			return true;
 	return false;
 }

@@ -9,7 +9,7 @@
 
 #define OF_ITS_OWN(action) ((action)->id >> 63)
 #define UNSURE_MS 10000 /* after the end of an action that is not known */
-#define SLACK_MS 4000 /* for messages, passes, and the store */
+#define SLACK_MS 4000	/* for messages, passes, and the store */
 
 const struct config_vm *
 check_vm(const struct world *world, const char *vm)
@@ -172,8 +172,8 @@ lives(const struct vm_truth *vm)
 	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
 }
 
-/* What a person did on purpose stays, once the engine was told. Whether it was that, or an action of
- * the engine's own which ended a guest that was ending, nobody can tell. */
+/* What a person did on purpose stays, once the engine was told. Whether it was that, or an action
+ * of the engine's own which ended a guest that was ending, nobody can tell. */
 static void
 left_alone(struct world *world, const struct action *action, const struct watched *watched)
 {
@@ -498,8 +498,8 @@ cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb v
 {
 	/* While something else is done to it, or waits, nobody can tell who did what; nor what was
 	 * done before lauxend knew of the host's boot. */
-	if (!world->check->boot_on_disk || check_has_action(world, vm->def.name) || waits_for_more(world, vm->def.name) ||
-	    world->check->boots)
+	if (!world->check->boot_on_disk || check_has_action(world, vm->def.name) ||
+	    waits_for_more(world, vm->def.name) || world->check->boots)
 		return true;
 	if (world_now(world) - watched_of(world, vm->def.name)->outcome_ms < UNSURE_MS)
 		return true;
