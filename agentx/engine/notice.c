@@ -16,10 +16,11 @@
  * ---- 4. What is done on purpose is respected ----
  *
  * A guest that powered itself off, or that somebody shut down, destroyed, paused, saved or moved
- * away on the host, is left so; a crash is not on purpose, and a reboot is no failure. Of a VM that
- * went and left no word (it was destroyed, or the agent was away) it is held to be on purpose too,
- * as a wrong start does more harm than none; but for the end of the whole host, which is told from
- * it by the next look at the figures.
+ * away on the host, is left so, as is one that rebooted where its file says that this ends it; a
+ * crash is not on purpose, and a reboot is no failure. Of a VM that went and left no word (it was
+ * destroyed, or the agent was away) it is held to be on purpose too, as a wrong start does more
+ * harm than none; but for the end of the whole host, which is told from it by the next look at the
+ * figures.
  */
 
 /* A standby is to stand in no more, and so is its primary. */
@@ -106,10 +107,11 @@ static void
 notice_off(struct engine *engine, struct vm *vm, enum vm_state state, bool unlisted)
 {
 	uint32_t reason = unlisted ? REASON_UNKNOWN : end_reason(vm);
-	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
+	bool filed = reason == REASON_REBOOT && vm->verb == ACTION_REAP; /* on_reboot says so */
+	bool told = filed || reason == REASON_POWEROFF || reason == REASON_SUSPEND;
 	bool ours = !unlisted && is_of_an_action(engine, vm);
 
-	if (ours || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
+	if (ours || (reason == REASON_REBOOT && !filed) || vm->kept.goal != PLAN_RUN)
 		return;
 	if (vm->verb == ACTION_REPLACE)
 		return; /* its file has it started again */

@@ -267,6 +267,10 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			 vm->kept.state == VM_PAUSED	   ? "unpaused on the host"
 			 : vm->kept.state == VM_SUSPENDING ? "it runs on"
 							   : "started");
+	else if (state == VM_SUSPENDING || state == VM_SUSPENDED)
+		text_set(text, size, "saved or moved away on the host");
+	else if (state == VM_PREPARING)
+		text_set(text, size, "being made on the host");
 	else
 		text_set(text, size, "");
 }
