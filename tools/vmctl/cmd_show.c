@@ -168,6 +168,7 @@ list_vms(struct context *context, const char *columns)
 	}
 	output_end(output);
 	status = fleet_report(context);
+	vms_say_twice(&vms);
 	status =
 	    status_with(status, targets_complain(targets, status != EXIT_ALL, false), vms.count);
 	vms_free(&vms);
@@ -289,6 +290,7 @@ cmd_show(struct context *context)
 		show_vm(context, &fields, &item);
 	}
 	status = fleet_report(context);
+	vms_say_twice(&vms);
 	status =
 	    status_with(status, targets_complain(targets, status != EXIT_ALL, false), vms.count);
 	vms_free(&vms);

@@ -272,6 +272,14 @@ const char *tint_off(const struct context *context, enum tint tint);
 	(VMCTL_FIELD(mib_vm, name) | VMCTL_FIELD(mib_vm, uuid) | VMCTL_FIELD(mib_vm, state) |      \
 	 VMCTL_FIELD(mib_vm, health) | VMCTL_FIELD(mib_vm, group))
 
+#define IN(state) (1u << (state))
+/* Its state, which came from a host and may be any number, is one of those: IN(..) | IN(..). */
+static inline bool
+vm_state_in(const struct mib_vm *vm, uint32_t states)
+{
+	return vm->state >= 0 && vm->state < 32 && (states >> vm->state & 1);
+}
+
 /* VMs that match, by name and then by host. */
 struct vm_ref {
 	struct vmctl_host *host;
@@ -285,6 +293,8 @@ struct vm_list {
 };
 void vms_collect(const struct context *context, struct targets *targets, struct vm_list *vms);
 void vms_free(struct vm_list *vms);
+/* Says names that are on several hosts, with the state of the VM on each. */
+void vms_say_twice(const struct vm_list *vms);
 const char *vms_name(const struct vm_list *vms, size_t at);
 
 /* ---- the commands ---- */
