@@ -75,7 +75,7 @@ fleet_snmpd() {
 		udp:161 </dev/null >"$dir/snmpd.out" 2>&1 &
 	FLEET_SNMPD[$1]=$!
 	LX_PIDS+=($!)
-	lx_wait 10 fleet_in "$1" snmpget -v2c -c public -r0 -t1 \
+	lx_wait 10 fleet_in "$1" snmpget -v2c -c public -r0 -t0.3 \
 		"$FLEET_NET.${FLEET_NUMBER[$1]}" 1.3.6.1.2.1.1.3.0
 }
 
@@ -197,7 +197,7 @@ fleet_lauxend() {
 	lx_wait 15 fleet_up "$1" || { tail -n 20 "$dir/lauxend.log" >&2; return 1; }
 }
 fleet_up() {
-	[ "$(snmpget -v2c -c public -Oqv -r0 -t1 "$FLEET_NET.${FLEET_NUMBER[$1]}" $LX_ROOT.1.2.4.0 2>/dev/null)" = 2 ]
+	[ "$(snmpget -v2c -c public -Oqv -r0 -t0.3 "$FLEET_NET.${FLEET_NUMBER[$1]}" $LX_ROOT.1.2.4.0 2>/dev/null)" = 2 ]
 }
 
 # fleet_conf: FLEET_CONF, of all hosts there are.

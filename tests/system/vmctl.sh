@@ -214,6 +214,18 @@ status_is "top needs a terminal" 3 vmctl top
 
 # ---- hosts that do not answer ----
 vmctl list >/dev/null
+vmctl pause build </dev/null >/dev/null
+touch "$LX_DIR/marker"
+# Rows on disk are renewed when they are of some age.
+kept() { vmctl list "$@" >/dev/null && [ "$LX_DIR/cache/gamma.vm" -nt "$LX_DIR/marker" ]; }
+lx_wait 10 kept build -o name,state
+fleet_cut gamma
+check_is "a state that was seen last is the one that is known, if other fields were older" \
+	"$(vmctl state build -o state --no-header 2>/dev/null)" paused
+fleet_mend gamma
+vmctl unpause build </dev/null >/dev/null
+touch "$LX_DIR/marker"
+lx_wait 10 kept
 fleet_cut gamma
 took_under "a host that is cut off costs its timeout once" 1700 vmctl list
 output=$(vmctl list build -o name,state,stale,age --csv --no-header 2>"$LX_DIR/err")
