@@ -11,7 +11,11 @@ fleet_enter "$@" || { skip "vmctl over four Dom0s" "no network namespace can be 
 lx_begin
 fleet_net || { not_ok "a network of our own"; lx_done; }
 
-declare -A xl=([db]="simxen_shutdown_ms = 3000")
+declare -A xl=(
+	[db]="simxen_shutdown_ms = 3000"
+	[www]='vif = [ "mac=00:16:3e:77:00:01,bridge=xenbr0" ]
+disk = [ "file:/srv/www.img,xvda,w", "file:/srv/www-data.img,xvdb,r" ]'
+)
 # dom0 NAME NUMBER VM...: with those VMs, in the group of the host's name.
 dom0() {
 	local name=$1 number=$2 vm i=1 sections=''
@@ -61,6 +65,15 @@ build,g-gamma"
 check_is "show has every column" \
 	"$(vmctl show www --csv -o all --no-header | tr ',' '\n' | wc -l)" \
 	"$(vmctl show www --csv -o all | head -n 1 | tr ',' '\n' | wc -l)"
+check_is "a VM's network interfaces" "$(vmctl nets www --csv --no-header -o vmName,host,mac,bridge)" \
+	www,alpha,00:16:3e:77:00:01,xenbr0
+check "with their figures" grep -qE '^[0-9]+,[0-9]+,[0-9]+$' <<<"$(vmctl nets www --csv --no-header -o inOctets,outOctets,inErrors)"
+check_is "its disks" "$(vmctl disks group:g-alpha --csv --no-header -o vmName,name | tr '\n' ' ')" "www,xvda www,xvdb "
+check "what hosts have free" grep -qE '^beta,/,[0-9]+,[0-9]+$' <<<"$(vmctl storage beta --csv --no-header -o host,path,size,free)"
+check_is "the plan of some" "$(vmctl plan group:g-beta -o name --no-header | tr '\n' ' ')" "db mail "
+status_is "a plan of a VM that is nowhere" 2 vmctl plan nix
+status_is "a service that is nowhere" 2 vmctl services nix
+status_is "a request that is nowhere" 2 vmctl requests nix
 status_is "a VM that is nowhere" 2 vmctl show nix
 status_is "an unknown command" 3 vmctl frob
 status_is "an unknown option" 3 vmctl list --frob
@@ -71,7 +84,7 @@ commands=$(vmctl completion commands)
 for command in $commands; do
 	vmctl "$command" --help | grep -q '^Examples:' || not_ok "help of $command"
 done
-check_is "each command has help and examples" "$(wc -w <<<"$commands")" 27
+check_is "each command has help and examples" "$(wc -w <<<"$commands")" 30
 check "completion is a script" bash -n <(vmctl completion bash)
 check "completion knows VMs" sh -c "'$LX_BUILD/vmctl' -f '$FLEET_CONF' completion names | grep -qx www"
 

@@ -17,7 +17,7 @@ static const char script[] =
     "	elif [[ -z $command ]]; then\n"
     "		COMPREPLY=($(compgen -W \"$(vmctl completion commands 2>/dev/null)\" -- "
     "\"$word\"))\n"
-    "	elif [[ $command == hosts || $command == rebuild ]]; then\n"
+    "	elif [[ $command == hosts || $command == storage || $command == rebuild ]]; then\n"
     "		COMPREPLY=($(compgen -W \"$(vmctl completion hosts 2>/dev/null)\" -- \"$word\"))\n"
     "	else\n"
     "		COMPREPLY=($(compgen -W \"$(vmctl completion names 2>/dev/null)\" -- \"$word\"))\n"

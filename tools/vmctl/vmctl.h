@@ -306,7 +306,8 @@ int cmd_state(struct context *context);
 int cmd_events(struct context *context);
 int cmd_requests(struct context *context);
 int cmd_services(struct context *context);
-int cmd_plan(struct context *context);
+int cmd_vm_rows(struct context *context); /* plan, nets, disks */
+int cmd_storage(struct context *context);
 int cmd_deps(struct context *context);
 int cmd_action(struct context *context);
 int cmd_memory(struct context *context);
