@@ -271,9 +271,10 @@ size_mib(const char *text)
 	return (uint32_t)(number * factor);
 }
 
-/* Each word is of its own amount, so its VMs are found one word after the other. */
-static bool
-memory_word(struct acts *acts, char *word)
+/* Each word is of its own amount, so its VMs are found one word after the other. EXIT_ALL: go on.
+ */
+static int
+memory_word(struct acts *acts, char *word, bool hosts_missing)
 {
 	char *equals = strrchr(word, '=');
 	uint32_t mib = equals ? size_mib(equals + 1) : 0;
@@ -281,17 +282,15 @@ memory_word(struct acts *acts, char *word)
 	struct vm_list vms;
 	size_t wrong;
 
-	if (mib == 0) {
-		usage_error(acts->context, "\"%s\": write TARGET=SIZE, as www=512M or group:db=2G",
-			    word);
-		return false;
-	}
+	if (mib == 0)
+		return usage_error(acts->context,
+				   "\"%s\": write TARGET=SIZE, as www=512M or group:db=2G", word);
 	*equals = 0;
 	targets = targets_new(acts->context, &word, 1, false);
 	if (!targets)
-		return false;
+		return EXIT_USAGE;
 	vms_collect(acts->context, targets, &vms);
-	wrong = targets_complain(targets, false, true);
+	wrong = targets_complain(targets, hosts_missing, true);
 	for (size_t i = 0; i < vms.count; i++) {
 		struct act *act =
 		    acts_add(acts, vms.list[i].host, vms_name(&vms, i), VERB_MEMORY, mib);
@@ -305,7 +304,7 @@ memory_word(struct acts *acts, char *word)
 	}
 	vms_free(&vms);
 	targets_free(targets);
-	return wrong == 0;
+	return wrong == 0 ? EXIT_ALL : EXIT_NONE;
 }
 
 /* VMs that are not up have no memory to change. */
@@ -328,21 +327,22 @@ cmd_memory(struct context *context)
 	static const struct vmctl_want want = {KIND_VM, VM_BASIC, NULL};
 	const struct deed *deed = deed_of("memory");
 	struct acts acts = {.context = context, .done = deed->done};
-	bool ok = id_check(context);
-	int status = EXIT_USAGE;
+	int status = EXIT_ALL;
+	bool missing;
 
 	if (context->words_count == 0)
 		return usage_error(context, "of which VM? write TARGET=SIZE, as www=512M");
-	if (!ok || !fleet_choose(context))
+	if (!id_check(context) || !fleet_choose(context))
 		return EXIT_USAGE;
 	fleet_fetch(context, &want, 1);
-	if (fleet_report(context) == EXIT_NONE)
-		return EXIT_NONE;
-	for (int i = 0; i < context->words_count && ok; i++)
-		ok = memory_word(&acts, context->words[i]);
-	if (ok) {
+	missing = fleet_report(context) != EXIT_ALL;
+	for (int i = 0; i < context->words_count && status == EXIT_ALL; i++)
+		status = memory_word(&acts, context->words[i], missing);
+	if (status == EXIT_ALL) {
 		memory_look(&acts);
 		status = acts_do(&acts, deed);
+	} else if (status == EXIT_NONE) {
+		fprintf(stderr, "vmctl memory: nothing was done\n");
 	}
 	acts_free(&acts);
 	return status;
@@ -379,52 +379,79 @@ cmd_rebuild(struct context *context)
 
 /* ---- cancel ---- */
 
-struct cancel {
-	struct context *context;
-	size_t done, count;
-};
-
 static void
 cancelled(void *arg, struct vmctl_host *host, const struct vmctl_request *request,
 	  const struct vmctl_outcome *outcome)
 {
-	struct cancel *cancel = arg;
+	struct acts *acts = arg;
 	bool done = outcome->state == REQUEST_CANCELLED;
 
-	cancel->done += done;
-	printf("%s on %s: %s%s\n", request->id, vmctl_host_name(host),
-	       done ? "taken back" : "not taken back: ", done ? "" : outcome->error);
+	for (size_t i = 0; i < acts->count; i++) {
+		struct act *act = &acts->list[i];
+
+		if (act->state == ACT_OPEN && act->host == host &&
+		    strcmp(act->request.id, request->id) == 0)
+			act_end(acts, act, done ? ACT_DONE : ACT_FAILED,
+				done ? request->id : outcome->error);
+	}
+}
+
+/* The requests of that id, on whatever host; their number. */
+static size_t
+cancel_word(struct acts *acts, const char *id)
+{
+	const struct context *context = acts->context;
+	struct mib_request request;
+	size_t found = 0;
+
+	for (size_t i = 0; i < context->hosts_count; i++)
+		for (size_t j = 0; vmctl_row(context->hosts[i], KIND_REQUEST, j, &request); j++) {
+			char text[VMCTL_ERROR_SIZE];
+			struct act *act;
+
+			if (strcmp(request.id, id) != 0)
+				continue;
+			act = acts_add(acts, context->hosts[i], request.vm, request.verb,
+				       request.number);
+			TEXT_SET(act->request.id, id);
+			found++;
+			/* One that is over would go out of the table, and with it what became of
+			 * it. */
+			TEXT_FORMAT(text, "it is %s already",
+				    name_of(request_state_names, request.state));
+			if (request.state == REQUEST_QUEUED)
+				act->state = ACT_OPEN;
+			else
+				act_end(acts, act, ACT_FAILED, text);
+		}
+	if (found == 0)
+		fprintf(stderr, "vmctl cancel: there is no request %s\n", id);
+	return found;
 }
 
 int
 cmd_cancel(struct context *context)
 {
 	static const struct vmctl_want want = {KIND_REQUEST, 0, NULL};
-	struct cancel cancel = {.context = context};
-	struct mib_request request;
+	struct acts acts = {.context = context, .done = "taken back"};
+	size_t missing = 0, done = 0;
 
 	if (context->words_count == 0)
 		return usage_error(context, "which requests? Give their ids; see vmctl requests");
 	if (!fleet_choose(context))
 		return EXIT_USAGE;
 	fleet_fetch(context, &want, 1);
-	for (int w = 0; w < context->words_count; w++) {
-		size_t found = 0;
-
-		for (size_t i = 0; i < context->hosts_count; i++)
-			for (size_t j = 0; vmctl_row(context->hosts[i], KIND_REQUEST, j, &request);
-			     j++)
-				if (strcmp(request.id, context->words[w]) == 0) {
-					vmctl_cancel(context->hosts[i], request.id, cancelled,
-						     &cancel);
-					found++;
-				}
-		cancel.count += found ? found : 1;
-		if (found == 0)
-			fprintf(stderr, "vmctl cancel: there is no request %s\n",
-				context->words[w]);
-	}
+	for (int i = 0; i < context->words_count; i++)
+		missing += cancel_word(&acts, context->words[i]) == 0;
+	for (size_t i = 0; i < acts.count; i++)
+		if (acts.list[i].state == ACT_OPEN)
+			vmctl_cancel(acts.list[i].host, acts.list[i].request.id, cancelled, &acts);
 	vmctl_run(context->vmctl, 0);
+	acts_show(&acts);
 	fleet_report(context);
-	return cancel.done == cancel.count ? EXIT_ALL : cancel.done > 0 ? EXIT_SOME : EXIT_NONE;
+	for (size_t i = 0; i < acts.count; i++)
+		done += acts.list[i].state == ACT_DONE;
+	missing += acts.count - done;
+	acts_free(&acts);
+	return missing == 0 ? EXIT_ALL : done > 0 ? EXIT_SOME : EXIT_NONE;
 }

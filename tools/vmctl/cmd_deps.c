@@ -132,11 +132,14 @@ cmd_deps(struct context *context)
 {
 	const struct options *options = &context->options;
 	struct graph graph;
-	struct targets *targets = targets_new(context, context->words, context->words_count,
-					      options->all || context->words_count == 0);
+	struct targets *targets;
 	size_t *roots, count;
 	int status;
 
+	if (!only_json(context))
+		return EXIT_USAGE;
+	targets = targets_new(context, context->words, context->words_count,
+			      options->all || context->words_count == 0);
 	if (!targets || !fleet_choose(context)) {
 		targets_free(targets);
 		return EXIT_USAGE;

@@ -6,7 +6,8 @@
 
 #include "tools/vmctl/vmctl.h"
 
-/* Rows on disk are renewed when they are older than that: of a large fleet that is much to write. */
+/* Rows on disk are renewed when they are older than that: of a large fleet that is much to write.
+ */
 #define CACHE_AGE_MS 600 /* for each host ... */
 #define CACHE_AGE_MOST_MS 60000
 

@@ -120,12 +120,15 @@ void commands_help(FILE *to);
  * was said (--help); else an exit status.
  */
 int arguments_read(struct context *context, int argc, char **argv, const struct command **command);
-/* Names of all options, a line each. */
-void options_print(FILE *to);
+/* Names of the options of a command (NULL: of all), a line each. */
+void options_print(const struct command *command, FILE *to);
 
 /* Says what is wrong, and returns EXIT_USAGE. */
 int usage_error(const struct context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What a command prints is no table: false, and said, where one is wanted. */
+bool only_json(const struct context *context);
 
 /* ---- fleet.c ---- */
 
