@@ -139,10 +139,10 @@ check-xen-all: deps-demo check-xen-packages
 	@$(MAKE) --no-print-directory -s -j2 all
 	@tests/check.sh xen-all
 
-# A Dom0 with lauxend and two guests, to play with: make lab, lab-shell, lab-down [NAME=lab]
+# A Dom0 with lauxend and two guests, to play with: make lab, lab-shell, lab-down [NAME=lab] [HOSTS=2]
 lab: deps-demo check-xen-packages
 	@$(MAKE) --no-print-directory -s -j2 all
-	@tests/xen/lab-agent.sh $(or $(NAME),lab)
+	@tests/xen/lab-agent.sh $(or $(NAME),lab) $(HOSTS)
 
 lab-shell:
 	@tests/xen/lab ssh $(or $(NAME),lab)
@@ -156,6 +156,11 @@ lint: deps-demo-check
 bench: deps-demo-check-bench
 	@$(MAKE) --no-print-directory -s -j2 tests mibs
 	@tests/bench/bench.sh
+
+# On the emulated Xen; about 25 minutes.
+bench-xen: deps-demo-check-bench check-xen-packages
+	@$(MAKE) --no-print-directory -s -j2 tests $(BUILD)/tests/xen/ended
+	@tests/bench/bench.sh $(addprefix xen_,event_poweroff event_panic event_destroy sample cpu figures)
 
 install: all
 	install -D -m 755 $(BUILD)/lauxend $(DESTDIR)$(PREFIX)/sbin/lauxend
@@ -190,7 +195,7 @@ install: all
 clean:
 	rm -rf build
 
-.PHONY: all tests mibs demo check check-quick check-san check-xen check-xen-all check-xen-packages lab \
+.PHONY: all tests mibs demo check check-quick check-san check-xen check-xen-all check-xen-packages bench-xen lab \
 	lab-shell lab-down lint bench install clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

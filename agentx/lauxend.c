@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/process.h"
 #include "config/config.h"
+#include "config/import.h"
 #include "control/control.h"
 #include "hypervisor/hv.h"
 #include "parent/parent.h"
@@ -41,6 +42,7 @@ static const char help[] =
     "usage: lauxend [-dnv] [-f FILE] [-u USER] [--record FILE]\n"
     "       lauxend --request VERB VM [NUMBER] [...]\n"
     "       lauxend --action VERB VM [NUMBER] [-f FILE]\n"
+    "       lauxend --import OLD [...]\n"
     "  -f, --file FILE   the configuration (" DEFAULT_FILE ")\n"
     "  -d, --foreground  stay in the foreground, log to stderr\n"
     "  -v, --verbose     log more; with -n print the configuration, defaults included\n"
@@ -53,6 +55,9 @@ static const char help[] =
     "      --action ...  without the agent, do to a VM what a manager may ask for: start,\n"
     "                    shutdown, reboot, pause,\n"
     "                    unpause, destroy, save, restore, memory (with its MiB); first option\n"
+    "      --import ...  print what a configuration of LauXen of 2008 is in the new form; first "
+    "option,\n"
+    "                    see lauxend --import --help\n"
     "  -h, --help        this text\n"
     "      --version     the version\n"
     "Signals: HUP reads the configuration again, unless it has errors; TERM ends lauxend.\n"
@@ -172,6 +177,8 @@ main(int argc, char **argv)
 		return action_main(argc - 1, argv + 1, DEFAULT_FILE);
 	if (argc > 1 && strcmp(argv[1], "--request") == 0)
 		return control_main(argc - 1, argv + 1, DEFAULT_FILE);
+	if (argc > 1 && strcmp(argv[1], "--import") == 0)
+		return import_main(argc - 1, argv + 1);
 	rc = read_arguments(argc, argv, &arguments);
 	if (rc)
 		return rc;

@@ -199,13 +199,19 @@ check_unique(const struct config *config, const struct unique *unique, struct er
 }
 
 void
+check_uniques(const struct config *config, struct errors *errors)
+{
+	for (size_t i = 0; i < sizeof(uniques) / sizeof(uniques[0]); i++)
+		check_unique(config, &uniques[i], errors);
+}
+
+void
 check_config(struct config *config, struct errors *errors)
 {
 	check_name(config, errors);
 	for (size_t i = 0; i < config->vms_count; i++)
 		check_xl_file(&config->vms[i], errors);
-	for (size_t i = 0; i < sizeof(uniques) / sizeof(uniques[0]); i++)
-		check_unique(config, &uniques[i], errors);
+	check_uniques(config, errors);
 	check_supervision(config, errors);
 	check_graph(config, errors);
 }

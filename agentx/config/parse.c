@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "config/reader.h"
 
-#define VMS_MAX 4096  /* a Dom0 holds fewer; as many externals */
 #define PASSES_MAX 50 /* each but the last finds an unknown key */
 
 /* A section that is being read; one within another has its own. */

@@ -11,11 +11,17 @@
  *   supervision.c  values of supervision that do not go together
  *   graph.c   what only the dependencies as a whole show: cycles, standbys
  *   xlfile.c  name and UUID in a VM's xl file
+ *
+ *   import_parse.c  the syntax of LauXen of 2008 into the struct
+ *   import.c  what is missing there; checks
+ *   import_print.c  the struct as a person would write it
  */
 #ifndef CONFIG_READER_H
 #define CONFIG_READER_H
 
 #include "config/config.h"
+
+#define VMS_MAX 4096 /* a Dom0 holds fewer; as many externals */
 
 /* Errors of one file, all of them: given to the caller at the end, in the order of the lines. */
 struct error {
@@ -42,8 +48,12 @@ struct text {
 	size_t sections;
 };
 
-/* Reads and scans file, or what fd is of where it is not -1; false: errors say why it is of no use
- * to the parser. */
+/* Reads file, or what fd is of where it is not -1, all of it as it is; false: errors say why not.
+ * absent: what to do where there is no such file. */
+bool text_load(struct text *text, const char *file, int fd, const char *absent,
+	       struct errors *errors);
+
+/* The same, and scans it; false: errors say why it is of no use to the parser. */
 bool text_read(struct text *text, const char *file, int fd, struct errors *errors);
 void text_dispose(struct text *text);
 
@@ -165,6 +175,26 @@ bool is_inherited(const struct config *config, const struct config_vm *vm,
 /* What is inherited, and positions of what is named. Names that nobody has are errors. */
 void resolve_config(struct config *config, struct errors *errors);
 
+/* Whom a name is of. */
+struct named {
+	const char *name;
+	const struct config_provider *provider;
+	bool external; /* position is in config->externals; else in config->vms */
+	uint32_t position;
+};
+
+/* All VMs and externals, by name. */
+struct names {
+	struct named *list; /* to be freed; names and providers are the configuration's */
+	size_t count;
+};
+
+struct names names_of(const struct config *config);
+const struct named *names_find(const struct names *names, const char *name); /* or NULL */
+
+/* What no two VMs may have alike. */
+void check_uniques(const struct config *config, struct errors *errors);
+
 /* Values that do not go together. */
 void check_supervision(const struct config *config, struct errors *errors);
 
@@ -173,6 +203,14 @@ void check_graph(const struct config *config, struct errors *errors);
 
 /* A name that is no VM's: as vm_name_fault(), of a service. */
 const char *service_name_fault(const char *name);
+
+struct import;
+
+/* Fills config from a file in the old syntax (config/import.h); needs stay texts. */
+void import_parse(struct config *config, const struct import *import, struct errors *errors);
+
+/* Prints config, which came from there, without what is as always. */
+void import_print(const struct config *config, const struct import *import, FILE *to);
 
 /* Forgets all that was read but the file's name. */
 void config_empty(struct config *config);

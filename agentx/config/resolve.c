@@ -62,13 +62,6 @@ is_inherited(const struct config *config, const struct config_vm *vm,
 
 /* ---- names ---- */
 
-struct named {
-	const char *name;
-	const struct config_provider *provider;
-	bool external;
-	uint32_t position;
-};
-
 static int
 named_compare(const void *a, const void *b)
 {
@@ -77,12 +70,7 @@ named_compare(const void *a, const void *b)
 	return strcmp(left->name, right->name);
 }
 
-struct names {
-	struct named *list;
-	size_t count;
-};
-
-static struct names
+struct names
 names_of(const struct config *config)
 {
 	struct names names = {0};
@@ -100,7 +88,7 @@ names_of(const struct config *config)
 	return names;
 }
 
-static const struct named *
+const struct named *
 names_find(const struct names *names, const char *name)
 {
 	const struct named key = {.name = name};

@@ -29,15 +29,14 @@ struct scan {
 	size_t faults;
 };
 
+/* absent: what to do where there is no such file. */
 static void
-report_unreadable(struct errors *errors, int error)
+report_unreadable(struct errors *errors, int error, const char *absent)
 {
 	const struct passwd *user = getpwuid(geteuid());
 
 	if (error == ENOENT)
-		errors_add(errors, 0,
-			   "there is no such file; name another with -f, or write one: "
-			   "lauxen.conf(5) has examples");
+		errors_add(errors, 0, "there is no such file; %s", absent);
 	else if (error == EACCES)
 		errors_add(
 		    errors, 0,
@@ -51,16 +50,16 @@ report_unreadable(struct errors *errors, int error)
 /* A new descriptor of a regular file of a size that is no mistake, or -1. What was checked has any
  * size: that of the file, and much that the file leaves unsaid. */
 static int
-text_open(const char *file, int of, size_t *size, struct errors *errors)
+text_open(const char *file, int of, size_t *size, const char *absent, struct errors *errors)
 {
 	int fd =
 	    of < 0 ? open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : fcntl(of, F_DUPFD_CLOEXEC, 0);
 	struct stat status;
 
 	if (fd < 0 || fstat(fd, &status) < 0) {
-		report_unreadable(errors, errno);
+		report_unreadable(errors, errno, absent);
 	} else if (!S_ISREG(status.st_mode)) {
-		errors_add(errors, 0, "it is no regular file; name the configuration file with -f");
+		errors_add(errors, 0, "it is no regular file; name one");
 	} else if (of < 0 && status.st_size > TEXT_MAX) {
 		errors_add(errors, 0, "it has %lld octets, over %d; it is hardly a configuration",
 			   (long long)status.st_size, TEXT_MAX);
@@ -73,11 +72,11 @@ text_open(const char *file, int of, size_t *size, struct errors *errors)
 	return -1;
 }
 
-static bool
-text_load(struct text *text, const char *file, int of, struct errors *errors)
+bool
+text_load(struct text *text, const char *file, int of, const char *absent, struct errors *errors)
 {
 	size_t size = 0;
-	int fd = text_open(file, of, &size, errors);
+	int fd = text_open(file, of, &size, absent, errors);
 	ssize_t r = 1;
 
 	if (fd < 0)
@@ -89,7 +88,7 @@ text_load(struct text *text, const char *file, int of, struct errors *errors)
 			text->size += (size_t)r;
 	}
 	if (r < 0)
-		report_unreadable(errors, errno);
+		report_unreadable(errors, errno, absent);
 	close(fd);
 	return r >= 0;
 }
@@ -226,6 +225,14 @@ scan_brace(struct scan *scan)
 	scan_step(scan);
 }
 
+/* NAME(80T...: a file of LauXen of 2008, which was in the same place. */
+static bool
+is_old_form(const struct scan *scan)
+{
+	return scan->depth == 0 && scan_peek(scan, 0) == '(' && scan_peek(scan, 1) >= '0' &&
+	       scan_peek(scan, 1) <= '9';
+}
+
 static void
 scan_token(struct scan *scan)
 {
@@ -239,7 +246,11 @@ scan_token(struct scan *scan)
 		scan_string(scan);
 	else if (c == '{' || c == '}')
 		scan_brace(scan);
-	else if (c != '\0' && strchr("()+*", c)) {
+	else if (is_old_form(scan)) {
+		scan_fault(scan, scan->line,
+			   "this line is one of LauXen of 2008; see lauxend --import --help");
+		scan_line_comment(scan);
+	} else if (c != '\0' && strchr("()+*", c)) {
 		scan_fault(
 		    scan, scan->line,
 		    "one of the characters ()+* stands outside of quotes; put the text in quotes");
@@ -278,7 +289,10 @@ bool
 text_read(struct text *text, const char *file, int fd, struct errors *errors)
 {
 	*text = (struct text){0};
-	return text_load(text, file, fd, errors) && text_scan(text, errors);
+	return text_load(text, file, fd,
+			 "name another with -f, or write one: lauxen.conf(5) has examples",
+			 errors) &&
+	       text_scan(text, errors);
 }
 
 void

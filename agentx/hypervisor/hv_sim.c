@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -31,15 +30,6 @@ hv_sim_close(struct hv *hv)
 	sim_client_close(hv->client);
 	free(hv->inside);
 	free(hv);
-}
-
-static int64_t
-mono_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
 /* Asks for a list or a sample and gives every message of the answer to take. */
@@ -96,7 +86,7 @@ take_states(struct hv *hv, void *arg)
 	if (hv->client->header.type != SX_DOMAINS)
 		return;
 	if (!states->now_us)
-		states->now_us = mono_us();
+		states->now_us = clock_mono_us();
 	for (size_t i = 0; i < sim_client_count(hv->client, sizeof(*rows)); i++)
 		put_state(&rows[i], states);
 }

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <xenstore.h>
 
 #include "base/clock.h"
@@ -136,15 +135,6 @@ hv_xen_open(const struct config *config, char *error)
 	return hv;
 }
 
-static int64_t
-mono_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
-
 /* The list by hypercalls alone; NULL, and error, where it cannot be true. */
 static libxl_dominfo *
 list_domains(struct hv *hv, int *count, char *error)
@@ -190,7 +180,7 @@ hv_xen_states(struct hv *hv, const struct hv_sink *sink, char *error)
 {
 	int count;
 	libxl_dominfo *list = list_domains(hv, &count, error);
-	int64_t now_us = mono_us();
+	int64_t now_us = clock_mono_us();
 
 	if (!list)
 		return -1;

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/channel.h"
@@ -24,15 +23,6 @@ struct worker {
 	struct hv *hv;		/* NULL: not open */
 	struct message message; /* rows that were not sent yet */
 };
-
-static int64_t
-mono_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
-}
 
 /* Blocks: the process reads when it can. Without the process there is nothing left to do. */
 static void
@@ -137,10 +127,10 @@ worker_sample(struct worker *worker, const struct worker_go *go)
 	struct fact_sample sample = {.urgent = go->urgent,
 				     .kind = worker->kind == WORKER_STATES ? SAMPLE_STATES
 									   : SAMPLE_FIGURES};
-	int64_t begin_us = mono_us();
+	int64_t begin_us = clock_mono_us();
 
 	sample.ok = worker_pass(worker, go, sample.error);
-	sample.duration_us = (uint32_t)(mono_us() - begin_us);
+	sample.duration_us = (uint32_t)(clock_mono_us() - begin_us);
 	sample.mono_ms = clock_mono_ms();
 	worker_say(worker, MSG_SAMPLE, 0, &sample, sizeof(sample));
 }

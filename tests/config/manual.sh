@@ -15,8 +15,11 @@ keys_known() {
 }
 manual_keys() { sed -n 's/^\.It Ic \([a-z-]*\) No = .*/\1/p' $manual | sort -u; }
 
-# What the manual says of KEY.
-text_of() { awk -v key="$1" '/^\.It Ic / { on = $3 == key } /^\.El/ { on = 0 } on' $manual; }
+# What the manual says of KEY; keys may share a text.
+text_of() {
+	awk -v key="$1" '/^\.It Ic / { on = $3 == key || (on && item) } /^\.El/ { on = 0 }
+		on { print } { item = /^\.It Ic / }' $manual
+}
 
 # KEY VALUE: the value stands there as the default, whatever macro marks it.
 has_default() { text_of "$1" | tr -s '\n ' '  ' | grep -qE "Default: (\.(Pa|Li|Dq) )?\{?\"?$2\"?\}?"; }
@@ -31,6 +34,36 @@ wrong_defaults() {
 		done
 }
 
+# SECTION KEY MIN MAX of all numbers and durations, as the errors about values out of range name them.
+ranges_known() {
+	local section key value
+	for section in agent hypervisor supervision vm external service; do
+		for value in 9999999999 999999h; do
+			{
+				case $section in
+				agent | hypervisor | supervision) echo "$section {" ;;
+				service) echo 'vm "a" { service "a" {' ;;
+				*) echo "$section \"a\" {" ;;
+				esac
+				for key in $(keys_known); do echo "$key = $value"; done
+				[ $section = service ] && echo '}'
+				echo '}'
+			} >"$LX_DIR/range.conf"
+			"$LX_BUILD/lauxend" -n -f "$LX_DIR/range.conf" 2>&1 |
+				sed -nE "s/.*: ([a-z-]+) is \"$value\"; (write a number|it may be) from (\S+) to (\S+)$/$section \1 \3 \4/p"
+		done
+	done | sort -u
+}
+wrong_ranges() {
+	local section key min max
+	ranges_known | while read -r section key min max; do
+		text_of "$key" | tr '\n' ' ' | tr A-Z a-z | grep -qE "from $min to $max\\b" || echo "$section: $key from $min to $max"
+	done
+}
+
+check_is "all numbers and durations have a range" "$(ranges_known | cut -d' ' -f2 | sort -u)" \
+	"$(sed -nE 's/.*\{"([a-z-]+)", &kind_(number|count|duration|port),.*/\1/p' agentx/config/keys.c | sort -u)"
+check_is "ranges that the manual has otherwise" "$(wrong_ranges)" ""
 check_is "the manual's keys are those that there are" "$(manual_keys)" "$(keys_known)"
 check_is "defaults that the manual has otherwise" "$(wrong_defaults)" ""
 

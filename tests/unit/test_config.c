@@ -185,8 +185,12 @@ cases(void **state)
 static void
 examples(void **state)
 {
-	static const char *const files[] = {"conf/lauxen.conf", "conf/examples/minimal.conf",
-					    "conf/examples/nine.conf"};
+	static const char *const files[] = {"conf/lauxen.conf",
+					    "conf/examples/minimal.conf",
+					    "conf/examples/nine.conf",
+					    "conf/examples/launch.conf",
+					    "conf/examples/scenario-a.conf",
+					    "conf/examples/scenario-b.conf"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -282,7 +286,7 @@ shipped_vm_is_valid(void **state)
 	assert_non_null(config);
 	assert_int_equal(config->vms_count, 2);
 	assert_int_equal(config->vms[0].memory_mib, 512);
-	assert_int_equal(config->vms[0].provider.services_count, 3);
+	assert_int_equal(config->vms[0].provider.services_count, 4);
 	assert_int_equal(config->vms[0].standby, 1);
 	assert_int_equal(config->externals_count, 1);
 	config_free(config);

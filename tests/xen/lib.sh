@@ -200,6 +200,16 @@ conf_head() {
 			silence = "15s"
 		}
 	C
+	no_supervision
+}
+# nobody but the topic starts a VM
+no_supervision() {
+	cat <<-C
+		supervision {
+			autostart = "no"
+			restart-limit = 0
+		}
+	C
 }
 
 # vm NAME IP [LINE...]: a section of the configuration
@@ -439,7 +449,7 @@ topic_end() {
 	fi
 	ok "$name: nothing crashed in Dom0" no_crash
 	ok "$name: lauxend ends when it is told to" agent_stop
-	ok "$name: guests and all they had are removed" dom0 /lab/clean
+	grep -q '^# ends the host' "$0" || ok "$name: guests and all they had are removed" dom0 /lab/clean
 	note "topic $name took $SECONDS s"
 	exit
 }

@@ -16,6 +16,7 @@ conf_head() {
 			action-timeout = "60s"
 		}
 	C
+	no_supervision
 }
 lost() { ok "$1: lxFiguresLost is notified" within 60 notified "$since" lxFiguresLost; }
 restored() {

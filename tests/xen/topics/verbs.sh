@@ -17,6 +17,7 @@ conf_head() {
 			shutdown-timeout = "8s"
 		}
 	C
+	no_supervision
 }
 
 error_has() {
