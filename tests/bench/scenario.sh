@@ -108,17 +108,18 @@ measure_scenario_b() { scenario_launch b; }
 all_served() { [ "$(lx_walk $LX_SERVICE_STATE | grep -c 'INTEGER: 2$')" = 9 ]; }
 scenario_settled() { lx_wait 60 all_served || give_up "not all services are up again"; }
 
-# cascade_round FILE PATTERN SIM...: what a person does to servidor1 in simxen; then, in FILE, "DETECTED CASCADE" in
-# ms: from that to the line of lauxend's log that says it, and from there to the change of the last dependent.
+# cascade_round FILE PATTERN SIM...: what a person does to servidor1 in simxen; then, in FILE, "DETECTION CASCADE BOTH"
+# in ms: from simxen's line of it to lauxend's that matches, and from there to the change of the last dependent.
 cascade_round() {
-	local file=$1 pattern=$2 did known
+	local file=$1 pattern=$2 did known last
 	shift 2
 	logs_mark
-	did=$(now_day_ms)
 	lx_sim "$@" || give_up "simxen: $* failed"
 	lx_wait 60 changed_all || give_up "$*: not all dependents followed: $(changes "$SIM_FROM" state)"
+	did=$(said "$LX_DIR/simxen.log" "$SIM_FROM" ' servidor1: ') || give_up "$*: simxen says nothing of it"
 	known=$(said "$LX_DIR/lauxend.log" "$AGENT_FROM" "$pattern") || give_up "$*: the log has no $pattern"
-	echo "$(between "$did" "$known") $(between "$known" "$(changed_last)")" >>"$LX_DIR/$file"
+	last=$(changed_last)
+	echo "$(between "$did" "$known") $(between "$known" "$last") $(between "$did" "$last")" >>"$LX_DIR/$file"
 }
 column_at() { cut -d' ' -f"$2" <"$LX_DIR/$1" | percentile "$3"; } # FILE COLUMN PERCENTILE
 cascade_detail() { # NAME FILE TEXT
@@ -152,19 +153,17 @@ measure_cascade_b() { scenario_cascade b; }
 
 # ---- death ----
 
-# From the moment that simxen says it dies, and from the destroy by hand in the details.
 measure_death() {
-	local round died
+	local round
 	scenario_start a 40
 	for ((round = 0; round < CASCADE_ROUNDS; round++)); do
 		scenario_request launch '*'
 		scenario_settled
 		cascade_round destroyed 'servidor1 is (shuttingdown|shutdown)' destroy servidor1
-		died=$(said "$LX_DIR/simxen.log" "$SIM_FROM" 'servidor1: dying') || give_up "servidor1 did not die"
-		between "$died" "$(changed_last)" >>"$LX_DIR/death"
 	done
-	bench death "$(percentile 50 <"$LX_DIR/death")" 200 ms
-	detail "death: of servidor1 of scenario A to the last of eight dependents paused, median of $CASCADE_ROUNDS; longest $(percentile 100 <"$LX_DIR/death") ms"
+	bench death "$(column_at destroyed 3 50)" 200 ms
+	detail "death: from the begin of servidor1's end, in scenario A, to the last of eight dependents paused; median of" \
+		"$CASCADE_ROUNDS, longest $(column_at destroyed 3 100) ms"
 	cascade_detail death destroyed "destroyed by hand"
 }
 
