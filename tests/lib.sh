@@ -185,6 +185,7 @@ LX_VM_NAME=$LX_VM.2 LX_VM_STATE=$LX_VM.5
 LX_CONTROL=$LX_ROOT.2.1.1
 LX_REQUEST=$LX_ROOT.2.2.1
 LX_EVENT=$LX_ROOT.1.7.1
+LX_SERVICE_STATE=$LX_ROOT.1.8.1.9
 
 lx_get() { snmpget -v2c -c public -Oqv -r1 -t2 "$LX_AGENT" "$@"; }
 lx_set() { snmpset -v2c -c private -Oqv -r0 -t5 "$LX_AGENT" "$@"; }

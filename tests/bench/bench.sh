@@ -6,11 +6,13 @@
 # measured. The figures are of this machine at this moment: run them while it has nothing else to do.
 #
 # usage: tests/bench/bench.sh [NAME...]     without: all but those of the emulated Xen, xen_*
-#   SEED=N   of what is random (printed)
+#   SEED=N           of what is random (printed)
+#   CPU_S=N          seconds of cpu_25min
+#   SCENARIO_PART=N  boot times of scenario_a and scenario_b are 1/N
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
-for part in measure latency replay kill9 resources probe engine sim fleet xen; do
+for part in measure latency replay kill9 resources probe engine sim fleet scenario xen; do
 	# shellcheck disable=SC1090
 	. "tests/bench/$part.sh"
 done
@@ -47,6 +49,13 @@ goals() {
 		fleet_loop    ours <= peer / 5
 		fleet_xargs   ours <= peer / 10
 		fleet_v3_cpu  ours <= 2 * peer
+		scenario_a    ours <= 1.05 * peer
+		scenario_b    ours <= 1.05 * peer
+		cascade_a     ours <= 200
+		cascade_b     ours <= 200
+		death         ours <= 200
+		cpu_25min     ours <= peer
+		pss_services  -
 		start         -
 		rss_1000      ours <= peer
 		xen_event_poweroff ours <= peer
