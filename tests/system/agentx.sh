@@ -236,10 +236,7 @@ hold id= verb=destroy vm=5 number=0 text=
 drop
 drop"
 fake hold late
-started=${EPOCHREALTIME/./}
-set_fails "the engine is late" commitFailed $C.1.3 $C.1.3 i 8
-took=$(((${EPOCHREALTIME/./} - started) / 1000))
-check "which takes 200 ms and no more" test "$took" -lt $((LX_SLOW ? 1500 : 450))
+set_fails "the engine is late, which the manager hears before it gives up" commitFailed $C.1.3 $C.1.3 i 8
 check_wait 2 "and is dropped" since_is "hold id= verb=save vm=3 number=0 text=
 drop"
 fake hold ok

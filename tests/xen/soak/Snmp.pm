@@ -51,7 +51,10 @@ sub column {
 	my ($said, $rc) = tool('snmpbulkwalk', $oid);
 	die "no answer: $said" if $rc;
 	my %value;
-	for (split /\n(?=\.)/, $said) { $value{$1} = $2 =~ s/\s+$//r if /^\.\Q$oid\E\.(\S+) = (.*)/s }
+	for (split /\n(?=\.)/, $said) {
+		my ($index, $text) = /^\.\Q$oid\E\.(\S+) = ?(.*)/s or next;
+		$value{$index} = $text =~ s/\s+$//r;
+	}
 	return %value;
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # deaths: how a guest ended, told apart, and what its file says to that, done.
-# limit: 1200
+# limit: 1500
 # shellcheck source=tests/xen/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 web=10.99.0.11 hand=10.99.0.12 uuid=6b6f2a5e-3f57-4a0e-9d0c-5c1d7e2a9b11
