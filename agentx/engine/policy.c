@@ -17,6 +17,7 @@
 
 #define RETRY_MS 5000 /* after an action of ours that failed; doubles, up to the next */
 #define RETRY_MAX_MS 60000
+#define UNSURE_MAX 3 /* outcomes in a row that nobody knows, which say nothing of the VM */
 #define AGAIN_MS 60000 /* so soon after its shutdown it is no wish of anybody */
 #define BACKOFF_MAX_MS (24 * 3600 * INT64_C(1000))
 
@@ -484,6 +485,7 @@ void
 policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct outcome *outcome)
 {
 	bool is_start = verb == VERB_START || verb == VERB_RESTORE || verb == ACTION_RESTART;
+	bool unsure = outcome->state == REQUEST_UNDECIDED && vm->policy.fails < UNSURE_MAX;
 	int64_t wait_ms = RETRY_MS;
 
 	if (outcome->state == REQUEST_SUCCEEDED) {
@@ -502,11 +504,11 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 		vm->policy.retry_ms =
 		    engine->now.mono_ms + (wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS);
 	TEXT_SET(vm->policy.error, outcome->error);
-	vm->policy.stop_failed |= verb == VERB_SHUTDOWN;
+	vm->policy.stop_failed |= verb == VERB_SHUTDOWN && !unsure;
 	if (is_start && verb != ACTION_RESTART && !vm->policy.counted)
 		care_count_restart(engine, vm);
 	vm->policy.fresh &= !is_start;
-	if (vm->stopping)
+	if (vm->stopping && !unsure)
 		plan_stop_failed(engine, vm, outcome->error);
 }
 

@@ -264,9 +264,10 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 		text_set(text, size, "paused on the host");
 	else if (state == VM_RUNNING)
 		text_set(text, size,
-			 vm->kept.state == VM_PAUSED	   ? "unpaused on the host"
-			 : vm->kept.state == VM_SUSPENDING ? "it runs on"
-							   : "started");
+			 vm->kept.state == VM_PAUSED ? "unpaused on the host"
+			 : vm->kept.state == VM_SUSPENDING || vm->kept.state == VM_SHUTTING_DOWN
+			     ? "it runs on"
+			     : "started");
 	else if (state == VM_SUSPENDING || state == VM_SUSPENDED)
 		text_set(text, size, "saved or moved away on the host");
 	else if (state == VM_PREPARING)
