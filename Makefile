@@ -1,5 +1,5 @@
 # LauXen: see README.md. The targets that matter: all, demo, check, check-san, check-xen,
-# check-xen-all, lab, bench, lint, install, clean.
+# check-xen-all, lab, bench, soak, lint, install, clean.
 VERSION = 0.1.0
 
 PREFIX = /usr
@@ -162,6 +162,15 @@ bench-xen: deps-demo-check-bench check-xen-packages
 	@$(MAKE) --no-print-directory -s -j2 tests $(BUILD)/tests/xen/ended
 	@tests/bench/bench.sh $(addprefix xen_,event_poweroff event_panic event_destroy sample cpu figures)
 
+# Random simulation for SOAK_S seconds, from a seed of its own or SOAK_SEED on; what fails is made
+# small and written to build/soak.
+SOAK_S = 600
+SOAK_SEED = $(shell date +%s)000
+soak: deps-demo-check
+	@$(MAKE) --no-print-directory -s -j2 $(BUILD)/tests/sim/sim
+	@mkdir -p build/soak
+	@$(BUILD)/tests/sim/sim random -s $(SOAK_SEED) -t $(SOAK_S) -w build/soak
+
 install: all
 	install -D -m 755 $(BUILD)/lauxend $(DESTDIR)$(PREFIX)/sbin/lauxend
 	install -D -m 755 $(BUILD)/simxen $(DESTDIR)$(PREFIX)/bin/simxen
@@ -196,6 +205,6 @@ clean:
 	rm -rf build
 
 .PHONY: all tests mibs demo check check-quick check-san check-xen check-xen-all check-xen-packages bench-xen lab \
-	lab-shell lab-down lint bench install clean
+	lab-shell lab-down lint bench soak install clean
 .SECONDARY:
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -55,7 +55,11 @@ for group in "$@"; do
 			[[ -x $program && $program != *.* ]] && run 300 "unit/${program##*/}" "$program"
 		done
 		;;
-	config | sim | system) run_scripts 600 tests/"$group"/*.sh ;;
+	sim)
+		run 300 sim/scenarios tests/sim/run
+		run_scripts 600 tests/sim/*.sh
+		;;
+	config | system) run_scripts 600 tests/"$group"/*.sh ;;
 	xen) run 1500 xen tests/xen/check-xen.sh ;;
 	xen-all) run 21600 xen-all tests/xen/check-xen.sh --all ;;
 	*) echo "$0: there is no group $group" >&2 && exit 2 ;;

@@ -1,5 +1,6 @@
 #!/bin/bash
-# `make demo`: LauXen's main job on a simulated Xen host with nine VMs, beside a snmpd of its own.
+# `make demo`: LauXen's main job on a simulated Xen host with nine VMs, beside a snmpd of its own; at its
+# end four such hosts as one (tests/demo-fleet.sh).
 # Leaves nothing running and nothing behind. KEEP=1 leaves it up and says how to talk to it.
 cd "$(dirname "$0")/.." || exit 2
 # shellcheck source=tests/lib.sh
@@ -162,4 +163,5 @@ sed -nE 's/^[0-9:.]+ simxen: ([0-9]+) ms: domain [0-9]+ (servidor[0-9]): gone$/\
 	awk 'NR == 1 { first = $1 } { printf "    %5d ms  %s is off\n", $1 - first, $2 }'
 
 lx_end
+tests/demo-fleet.sh || exit
 step "done: all is stopped and removed ($LX_DIR is gone)"

@@ -75,11 +75,12 @@ fleet_snmpd() {
 		udp:161 </dev/null >"$dir/snmpd.out" 2>&1 &
 	FLEET_SNMPD[$1]=$!
 	LX_PIDS+=($!)
-	lx_wait 10 fleet_in "$1" snmpget -v2c -c public -r0 -t1 \
+	lx_wait 10 fleet_in "$1" snmpget -v2c -c public -r0 -t0.3 \
 		"$FLEET_NET.${FLEET_NUMBER[$1]}" 1.3.6.1.2.1.1.3.0
 }
 
-# fleet_vm NAME ADDRESS GROUP [XL LINES]: an xl file, and the section for lauxen.conf on stdout.
+# fleet_vm NAME ADDRESS GROUP [XL LINES [KEYS]]: an xl file, and the section for lauxen.conf, with those
+# keys as well, on stdout.
 fleet_vm() {
 	local file=$FLEET_DIR/xl/$1.cfg
 	mkdir -p "$FLEET_DIR/xl"
@@ -93,13 +94,74 @@ fleet_vm() {
 		simxen_shutdown_ms = 300
 		${4:-}
 	END
-	printf 'vm "%s" { file = "%s" address = "%s" group = "%s" }\n' "$1" "$file" "$2" "$3"
+	printf 'vm "%s" { file = "%s" address = "%s" group = "%s" %s }\n' "$1" "$file" "$2" "$3" "${5:-}"
 }
 
-# fleet_simxen NAME: its hypervisor; runs the VMs of its xl files.
+# Six VMs on four Dom0s that need each other over the hosts. Each line: Dom0, VM, its address (of a simulated
+# host they are loopback's: 127.N.x.x is Dom0 number N's), group, service, what it needs (VM:SERVICE, with
+# @DOM0 that of another; - nothing).
+FLEET_SHOP="dom0-a proxy   127.1.0.1 front 443/tcp  www:80/tcp
+dom0-a www     127.1.0.2 front 80/tcp   shop:8080/tcp@dom0-d
+dom0-b db      127.2.0.1 base  5432/tcp storage:2049/tcp@dom0-c
+dom0-c dns     127.3.0.1 base  53/udp   -
+dom0-c storage 127.3.0.2 base  2049/tcp dns:53/udp
+dom0-d shop    127.4.0.1 front 8080/tcp db:5432/tcp@dom0-b,dns:53/udp@dom0-c"
+
+# The loopback's network is shared out among the Dom0s: 127.N.0.0/16 is at number N.
+fleet_shop_net() {
+	local number
+	fleet_in "$1" ip addr del 127.0.0.1/8 dev lo
+	fleet_in "$1" ip addr add 127.0.0.1/16 dev lo
+	fleet_in "$1" ip addr add "127.$2.0.0/16" dev lo
+	for number in 1 2 3 4; do
+		[ "$number" = "$2" ] || fleet_in "$1" ip route add "127.$number.0.0/16" via "$FLEET_NET.$number"
+	done
+	# /proc/sys/net is that of the network of whoever reads it.
+	fleet_in "$1" sh -c 'echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet'
+}
+
+# What a VM needs of other Dom0s: sections `external`.
+fleet_shop_externals() {
+	local need vm service
+	for need in ${1//,/ }; do
+		[[ $need == *@* ]] || continue
+		vm=${need%%:*} service=${need#*:}
+		printf 'external "%s" { address = "%s" services = {"%s"} host = "%s" }\n' "$vm" \
+			"$(awk -v vm="$vm" '$2 == vm { print $3 }' <<<"$FLEET_SHOP")" "${service%@*}" "${need#*@}"
+	done
+}
+
+# fleet_shop_vms DOM0: their sections for lauxen.conf, and their xl files.
+fleet_shop_vms() {
+	local dom0 vm address group service needs words
+	FLEET_DIR=$LX_DIR/$1
+	while read -r dom0 vm address group service needs; do
+		[ "$dom0" = "$1" ] || continue
+		words=$(sed -E 's/@[^,]*//g; s/[^,]+/"&"/g' <<<"${needs#-}")
+		fleet_vm "$vm" "$address" "$group" "simxen_services = [ \"${service#*/}:${service%/*}\" ]" \
+			"services = {\"$service\"} needs = {$words}"
+		fleet_shop_externals "$needs"
+	done <<<"$FLEET_SHOP"
+}
+
+# fleet_shop: the four Dom0s, with all VMs off; false where that is not possible.
+fleet_shop() {
+	local dom0 number=0
+	for dom0 in dom0-a dom0-b dom0-c dom0-d; do
+		number=$((number + 1))
+		fleet_host $dom0 $number && fleet_shop_net $dom0 $number || return 1
+		fleet_shop_vms $dom0 >"$LX_DIR/sections"
+		fleet_simxen $dom0 off && fleet_snmpd $dom0 && fleet_lauxend $dom0 \
+			"supervision { autostart = no interval = \"1s\" timeout = \"500ms\" fall = 2 }
+			$(cat "$LX_DIR/sections")" || return 1
+	done
+	fleet_conf
+}
+
+# fleet_simxen NAME [off]: its hypervisor; runs the VMs of its xl files, or none.
 fleet_simxen() {
 	local dir=$LX_DIR/$1 file files=()
-	for file in "$dir"/xl/*.cfg; do [ ! -e "$file" ] || files+=(-f "$file"); done
+	for file in "$dir"/xl/*.cfg; do [ ! -e "$file" ] || [ "${2:-}" = off ] || files+=(-f "$file"); done
 	nsenter -t "${FLEET_NS[$1]}" -n -- "$LX_BUILD/simxen" -s "$dir/sim" --boot-ms 300 --shutdown-ms 300 "${files[@]}" \
 		</dev/null >"$dir/simxen.log" 2>&1 &
 	LX_PIDS+=($!)
@@ -135,10 +197,10 @@ fleet_lauxend() {
 	lx_wait 15 fleet_up "$1" || { tail -n 20 "$dir/lauxend.log" >&2; return 1; }
 }
 fleet_up() {
-	[ "$(snmpget -v2c -c public -Oqv -r0 -t1 "$FLEET_NET.${FLEET_NUMBER[$1]}" $LX_ROOT.1.2.4.0 2>/dev/null)" = 2 ]
+	[ "$(snmpget -v2c -c public -Oqv -r0 -t0.3 "$FLEET_NET.${FLEET_NUMBER[$1]}" $LX_ROOT.1.2.4.0 2>/dev/null)" = 2 ]
 }
 
-# fleet_conf [LINES]: FLEET_CONF, of all hosts there are.
+# fleet_conf: FLEET_CONF, of all hosts there are.
 fleet_conf() {
 	local name
 	FLEET_CONF=$LX_DIR/vmctl.conf
@@ -148,7 +210,6 @@ fleet_conf() {
 		for name in $(printf '%s\n' "${!FLEET_NUMBER[@]}" | sort); do
 			echo "host \"$name\" { address = \"$FLEET_NET.${FLEET_NUMBER[$name]}\" profile = \"v3\" }"
 		done
-		echo "${1:-}"
 	} >"$FLEET_CONF"
 	chmod 600 "$FLEET_CONF"
 }

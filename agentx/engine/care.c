@@ -164,10 +164,6 @@ carries_failure(const struct vm *vm)
 static enum monitor_state
 care_monitor(const struct engine *engine, const struct vm *vm)
 {
-	bool comes = vm->verb == VERB_START || vm->verb == VERB_RESTORE ||
-		     vm->verb == VERB_REBOOT || vm->verb == ACTION_RESTART ||
-		     vm->verb == ACTION_REPLACE;
-
 	if (!vm->config || vm->presence == PRESENCE_UNKNOWN)
 		return MONITOR_NONE;
 	if (vm->kept.needs_human)
@@ -180,7 +176,7 @@ care_monitor(const struct engine *engine, const struct vm *vm)
 		return MONITOR_REPLACED;
 	if (vm->kept.blocked)
 		return MONITOR_BLOCKED;
-	if (comes)
+	if (vm_is_brought_up(vm))
 		return MONITOR_STARTING;
 	if (vm->policy.launching)
 		return MONITOR_WAITING;
@@ -202,7 +198,7 @@ care_settle(struct engine *engine, struct vm *vm)
 	vm->policy.monitor = care_monitor(engine, vm);
 	vm->policy.hopeless = is_hopeless(vm);
 	vm->policy.well = vm_is_well(vm);
-	if (vm->policy.well != was_well && vm->primary)
+	if ((vm->policy.well != was_well || vm->policy.hopeless != was) && vm->primary)
 		vm_touch(engine, vm->primary);
 	for (size_t i = 0; vm->policy.hopeless != was && i < vm->dependents_count; i++)
 		vm_touch(engine, vm->dependents[i]);

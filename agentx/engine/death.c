@@ -81,7 +81,8 @@ death_is_due(const struct engine *engine, struct vm *vm, bool starts_again)
 static bool
 death_may_replace(struct engine *engine, struct vm *vm)
 {
-	return !vm->stopping && (!death_is_crash(vm) || policy_may_replace(engine, vm));
+	return !vm->stopping && !vm_is_replaced(vm) &&
+	       (!death_is_crash(vm) || policy_may_replace(engine, vm));
 }
 
 static void

@@ -28,16 +28,18 @@ ends_domain(uint32_t verb)
 	return false;
 }
 
-/* The same, but for those that deal with one that has ended. */
-static void
+/* The same, but for those that deal with one that has ended; false: it is none. */
+static bool
 note_end(struct engine *engine, struct vm *vm)
 {
 	if (!ends_domain(vm->verb) || vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
-		return;
+		return false;
 	vm->acted_verb = vm->verb;
 	vm->acted_by_us = request_is_internal(vm->action);
+	vm->acted_state = 0;
 	vm->acted_domid = vm->action_domid;
 	vm->acted_ms = engine->now.mono_ms;
+	return true;
 }
 
 /* What its helper may take. */
@@ -68,6 +70,13 @@ request_send(struct engine *engine, const struct request *request)
 	action->deadline_ms = deadline_ms(engine, request->vm, verb);
 }
 
+/* An engine before us accepted it. */
+static bool
+is_of_before(const struct request *request)
+{
+	return request->accepted_ms == 0;
+}
+
 /* The next one of a VM that has none under way. Waits while the hypervisor does not answer. */
 void
 request_dispatch(struct engine *engine, struct vm *vm)
@@ -82,6 +91,8 @@ request_dispatch(struct engine *engine, struct vm *vm)
 			break;
 	if (!request || policy_holds_back(vm, (uint32_t)request->kept.row.verb))
 		return;
+	if (is_of_before(request) && !engine->boot_known)
+		return; /* it may have been begun, and its record have gone with the host */
 	request->sent = true;
 	vm->owed = false; /* what is asked for now goes before */
 	request->kept.domid = vm->domain ? vm->domain->domid : 0;
@@ -134,16 +145,8 @@ request_internal(struct engine *engine, struct vm *vm, uint32_t verb, uint32_t n
 		log_info("VM %s: %s (domain %u)", vm->kept.name, action_name(verb), action->domid);
 }
 
-/* An engine before us sent it. */
-static bool
-is_of_before(const struct request *request)
-{
-	return request->accepted_ms == 0;
-}
-
-/* Of our own it tells first what it knows; what it does not was never begun, and is sent again,
- * under the same id (request_resend_own()). Of one that an engine before us began only the
- * hypervisor process that is no more knew: what still has to be done is found anew. */
+/* Of our own it tells first what it knows; what it does not was never begun (request_resend_own()).
+ */
 void
 request_resend(struct engine *engine)
 {
@@ -152,25 +155,29 @@ request_resend(struct engine *engine)
 	for (size_t i = 0; i < engine->order_count; i++) {
 		struct vm *vm = engine->order[i];
 
-		if (!request_is_internal(vm->action))
-			continue;
-		if (vm->own.id == vm->action) {
+		if (request_is_internal(vm->action))
 			vm->own_unsure = engine->own_unsure = true;
-			continue;
-		}
-		vm->action = 0;
-		vm->verb = VERB_NONE;
-		vm->action_domid = 0;
-		vm->reaped = false;
-		vm_touch(engine, vm);
 	}
 	TAILQ_FOREACH (request, &engine->requests, next)
 		if (request->sent && request_is_open(request) &&
-		    (engine->boot_known || !is_of_before(request)))
+		    (engine->boot_known || !request->sent_before))
 			request_send(engine, request);
 }
 
-/* The first look of a new hypervisor process is complete: all that it knew was told. */
+/* An engine before us began it, and nobody knows it any more: what has still to be done is found
+ * anew. */
+static void
+forget_own(struct engine *engine, struct vm *vm)
+{
+	vm->action = 0;
+	vm->verb = VERB_NONE;
+	vm->action_domid = 0;
+	vm->reaped = false;
+	vm_touch(engine, vm);
+}
+
+/* The first look of a new hypervisor process is complete: all that it knew was told. What was never
+ * begun is sent again, under the same id. */
 void
 request_resend_own(struct engine *engine)
 {
@@ -179,6 +186,8 @@ request_resend_own(struct engine *engine)
 
 		if (vm->own_unsure && vm->action == vm->own.id)
 			request_send_own(engine, vm);
+		else if (vm->own_unsure && request_is_internal(vm->action))
+			forget_own(engine, vm);
 		vm->own_unsure = false;
 	}
 	engine->own_unsure = false;
@@ -191,7 +200,7 @@ request_resend_old(struct engine *engine)
 	struct request *request;
 
 	TAILQ_FOREACH (request, &engine->requests, next)
-		if (request->sent && request_is_open(request) && is_of_before(request))
+		if (request->sent && request_is_open(request) && request->sent_before)
 			request_send(engine, request);
 }
 
@@ -283,12 +292,19 @@ request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outc
 	vm->unsaved = true;
 }
 
+static bool
+domain_lives(const struct vm *vm)
+{
+	return vm->domain && !(vm->domain->state.flags & (DOMAIN_SHUTDOWN | DOMAIN_DYING));
+}
+
 static void
 request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
 	bool ours = request_is_internal(vm->action);
 
-	note_end(engine, vm);
+	if (note_end(engine, vm) && domain_lives(vm))
+		vm->acted_state = outcome->state;
 	vm->made_domid = outcome->domid;
 	vm->made_by_us = ours;
 	if (outcome->state == REQUEST_SUCCEEDED) {
@@ -359,9 +375,12 @@ request_outcome(struct engine *engine, const struct message *message)
 	request_finish(engine, request, &outcome);
 	if (request->vm && request->vm->action == outcome.id)
 		request_free_vm(engine, request->vm, &outcome);
+	if (request->vm && outcome.state == REQUEST_SUCCEEDED)
+		notice_done(engine, request->vm, (uint32_t)request->kept.row.verb);
 }
 
-/* The host was booted: their records are gone, and under the same ids they were begun anew. */
+/* The host was booted: their records are gone, and under the same ids they were begun anew. What
+ * the hypervisor process has told of since is of this boot. */
 void
 request_end_old(struct engine *engine, const char *why)
 {
@@ -370,10 +389,13 @@ request_end_old(struct engine *engine, const char *why)
 
 	TEXT_SET(outcome.error, why);
 	TAILQ_FOREACH (request, &engine->requests, next) {
-		if (!request->sent || !request_is_open(request) || !is_of_before(request))
+		if (!is_of_before(request) || !request_is_open(request) ||
+		    request_is_ours(request) || (request->sent && !request->sent_before))
 			continue;
 		request_finish(engine, request, &outcome);
-		if (request->vm && request->vm->action == request->kept.number)
+		if (request->vm && request->vm->action == request->kept.number) {
 			request_free_vm(engine, request->vm, &outcome);
+			request->vm->acted_domid = 0; /* that is another's by now */
+		}
 	}
 }

@@ -160,15 +160,31 @@ domain_leave(struct engine *engine, struct domain *domain)
 	rows_drop_devices(engine, vm->kept.index);
 }
 
+/* One that was not vm's, as another lived: by its UUID. */
+static void
+domain_find_other(struct engine *engine, struct vm *vm)
+{
+	for (size_t i = 0; i < engine->domains.count; i++) {
+		struct domain *domain = rowset_at(&engine->domains, i);
+
+		if (!domain->vm && domain->domid != 0 &&
+		    uuid_equal(domain->state.uuid, vm->kept.uuid))
+			domain_identify(engine, domain);
+	}
+}
+
 static void
 domain_gone(struct engine *engine, uint32_t domid)
 {
 	struct domain *domain = domain_find(engine, domid);
+	struct vm *vm = domain ? domain->vm : NULL;
 
 	if (!domain)
 		return;
 	domain_leave(engine, domain);
 	rowset_remove(&engine->domains, domain);
+	if (vm)
+		domain_find_other(engine, vm);
 }
 
 /* After a boot of the host a VM can have the domid that it had before: by its start it is known as
@@ -355,6 +371,8 @@ domain_states_ok(struct engine *engine)
 		vm_take_uuids(engine);
 	if (first || back)
 		vm_touch_all(engine);
+	if (!engine->boot_known && engine->figures_ok)
+		notice_host(engine); /* the figures came first */
 	if (!engine->states.urgent)
 		domain_host_cpu(engine);
 }

@@ -287,16 +287,31 @@ request_was_released(struct engine *engine, struct request *request)
 		request_accept(engine, request);
 }
 
+/* What an engine before us held was asked for before. */
+static void
+request_release_older(struct engine *engine, const struct request *than)
+{
+	struct request *request, *next;
+
+	for (request = TAILQ_FIRST(&engine->requests); request && request != than; request = next) {
+		next = TAILQ_NEXT(request, next);
+		if (request->kept.row.state == REQUEST_HELD && request->accepted_ms == 0)
+			request_accept(engine, request);
+	}
+}
+
 void
 request_release(struct engine *engine, const struct message *message)
 {
 	struct request *request = request_find_token(engine, message->detail);
 	struct request *cancelled = request_find_removal(engine, message->detail);
 
-	if (request)
+	if (request) {
+		request_release_older(engine, request);
 		request_accept(engine, request);
-	else if (cancelled)
+	} else if (cancelled) {
 		request_cancel(engine, cancelled);
+	}
 }
 
 /* The verb of the last one accepted for the VM that is still known. */

@@ -131,6 +131,7 @@ struct request {
 	struct store_request kept;
 	struct vm *vm;	     /* NULL: its VM is no more */
 	bool sent;	     /* to the hypervisor process; at most one a VM */
+	bool sent_before;    /* by an engine before this one */
 	bool settled;	     /* the final state is in the store */
 	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
@@ -163,6 +164,7 @@ struct vm {
 	bool made_by_us;
 	uint32_t acted_verb;
 	bool acted_by_us;
+	uint32_t acted_state;  /* what became of its action where the domain lived on; else 0 */
 	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
 	int64_t acted_ms;      /* mono: of that action's begin or end */
 	bool own_unsure;       /* whether the hypervisor process of now knows of own */
@@ -365,6 +367,7 @@ bool vm_has_row(const struct vm *vm);
 /* The verb of the action that made the state, and whether that was ours; VERB_NONE: none did. */
 uint32_t vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state);
 bool vm_cause_is_ours(const struct vm *vm);
+bool vm_is_brought_up(const struct vm *vm); /* by the action that runs */
 /* What a verb that succeeded makes of a VM; 0: no state, or a verb that makes none. */
 enum vm_state vm_state_after(uint32_t verb);
 
@@ -396,8 +399,9 @@ void service_wait(struct engine *engine, struct service *service, bool waits); /
 /* An event of an engine before us: the other half may be ours to tell. */
 void service_recall(struct engine *engine, const struct mib_event *event);
 bool vm_boots(const struct engine *engine, const struct vm *vm); /* its allowance is not over */
-void boot_recall(struct engine *engine,
-		 struct vm *vm); /* when it was started is known better now */
+/* Its section is new: what runs may boot still. And when it was started is known better now. */
+void boot_find(struct engine *engine, struct vm *vm);
+void boot_recall(struct engine *engine, struct vm *vm);
 
 /* target.c: when they are tried */
 void target_begin(struct engine *engine, struct target *target);    /* one of them is to be now */
@@ -453,6 +457,7 @@ int64_t policy_replace_wait_ms(const struct vm *vm);
 /* notice.c: what others do to a VM */
 void notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to);
 void notice_request(struct engine *engine, struct vm *vm, const struct mib_request *request);
+void notice_done(struct engine *engine, struct vm *vm, uint32_t verb); /* as was asked for */
 void
 notice_host(struct engine *engine); /* a look at the figures, and so at the host, is complete */
 

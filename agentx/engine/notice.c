@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 
 #define OURS_MS 300000 /* an end that an action asked for so lately is of its making */
+#define UNSURE_MS 10000
 #define BOOT_LATELY_MS (10 * 60 * 1000)
 #define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
 
@@ -15,10 +16,11 @@
  * ---- 4. What is done on purpose is respected ----
  *
  * A guest that powered itself off, or that somebody shut down, destroyed, paused, saved or moved
- * away on the host, is left so; a crash is not on purpose, and a reboot is no failure. Of a VM that
- * went and left no word (it was destroyed, or the agent was away) it is held to be on purpose too,
- * as a wrong start does more harm than none; but for the end of the whole host, which is told from
- * it by the next look at the figures.
+ * away on the host, is left so, as is one that rebooted where its file says that this ends it; a
+ * crash is not on purpose, and a reboot is no failure. Of a VM that went and left no word (it was
+ * destroyed, or the agent was away) it is held to be on purpose too, as a wrong start does more
+ * harm than none; but for the end of the whole host, which is told from it by the next look at the
+ * figures.
  */
 
 /* A standby is to stand in no more, and so is its primary. */
@@ -42,8 +44,11 @@ lived(enum vm_state state)
 static bool
 came_and_went(const struct vm *vm, enum vm_state from)
 {
-	return (from == VM_PREPARING || from == VM_RESUMING) && !vm->domain && !vm->action &&
-	       vm->failed_verb == 0 && vm->made_domid != 0;
+	bool unlisted = from == VM_PREPARING || from == VM_RESUMING ||
+			(lived(from) && vm->made_domid != vm->kept.domid);
+
+	return unlisted && !vm->domain && !vm->action && vm->failed_verb == 0 &&
+	       vm->made_domid != 0;
 }
 
 /* Why it ended, by the hypervisor's word. */
@@ -53,11 +58,26 @@ end_reason(const struct vm *vm)
 	return vm->domain ? vm->domain->state.reason : vm->died;
 }
 
+/* After an action that failed, and left its domain alive, the guest may still end as it was asked
+ * to. After one whose end is not known it may have been done. All else is of others. */
+static bool
+is_late(const struct engine *engine, const struct vm *vm)
+{
+	bool unsure = vm->acted_state == REQUEST_UNDECIDED;
+
+	if (end_reason(vm) == REASON_POWEROFF)
+		return unsure || vm->acted_verb == VERB_SHUTDOWN;
+	return unsure && engine->now.mono_ms - vm->acted_ms < UNSURE_MS;
+}
+
 /* An action, a person's or ours, ended the domain or was to; a save alone suspends it. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
 	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
+		return false;
+	if ((vm->acted_state == REQUEST_FAILED || vm->acted_state == REQUEST_UNDECIDED) &&
+	    !is_late(engine, vm))
 		return false;
 	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
 	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
@@ -74,14 +94,27 @@ ends_to_begin(const struct engine *engine, const struct vm *vm)
 static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
 			const char *why);
 
-static void
-notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
-{
-	uint32_t reason = end_reason(vm);
-	bool told = reason == REASON_POWEROFF || reason == REASON_SUSPEND;
+/* What is desired of a VM from the moment that a request is accepted, and what else follows. */
+struct wish {
+	enum vm_desired desired; /* 0: as before */
+	enum plan_goal goal;	 /* of requests over many that it goes well with */
+	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
+};
+static const struct wish wishes[VERB_LAST + 1];
 
-	if (is_of_an_action(engine, vm) || reason == REASON_REBOOT || vm->kept.goal != PLAN_RUN)
+/* unlisted: the domain was gone before it was ever listed. */
+static void
+notice_off(struct engine *engine, struct vm *vm, enum vm_state state, bool unlisted)
+{
+	uint32_t reason = unlisted ? REASON_UNKNOWN : end_reason(vm);
+	bool filed = reason == REASON_REBOOT && vm->verb == ACTION_REAP; /* on_reboot says so */
+	bool told = filed || reason == REASON_POWEROFF || reason == REASON_SUSPEND;
+	bool ours = !unlisted && is_of_an_action(engine, vm);
+
+	if (ours || (reason == REASON_REBOOT && !filed) || vm->kept.goal != PLAN_RUN)
 		return;
+	if (vm->verb == ACTION_REPLACE)
+		return; /* its file has it started again */
 	if (told)
 		respect_off(engine, vm,
 			    state == VM_SUSPENDED ? DESIRED_SUSPENDED : DESIRED_SHUTDOWN,
@@ -91,22 +124,53 @@ notice_off(struct engine *engine, struct vm *vm, enum vm_state state)
 	vm->unsaved = true;
 }
 
+/* A person has said since that it is to be off. */
+static bool
+is_to_end(const struct vm *vm)
+{
+	const struct request *request;
+
+	TAILQ_FOREACH (request, &vm->requests, of_vm)
+		if (request->kept.row.state == REQUEST_QUEUED &&
+		    wishes[request->kept.row.verb].goal == PLAN_OFF)
+			return true;
+	return vm->stopping;
+}
+
 /* Its domain is new to it. One that a person started although something is missing is excused. */
 static void
 notice_start(struct engine *engine, struct vm *vm)
 {
-	bool ours = vm->action ? request_is_internal(vm->action)
-			       : vm->made_by_us && vm->made_domid == vm->kept.domid;
+	bool comes = vm_is_brought_up(vm), was_made = vm->made_domid == vm->kept.domid;
+	bool ours = comes ? request_is_internal(vm->action) : was_made && vm->made_by_us;
+	bool made =
+	    comes || was_made || vm->presence == PRESENCE_UNKNOWN; /* under way before we came */
 
 	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;
 	vm->policy.fresh = false;
-	if (ours)
+	if (ours || (made && is_to_end(vm)))
 		return;
 	care_set_goal(engine, vm, PLAN_RUN);
 	care_set_desired(vm, DESIRED_RUNNING);
 	vm->kept.excused = !vm_has_all(vm);
 	vm->unsaved = true;
+}
+
+/* It was started, and crashed before it was seen to run. */
+static void
+notice_crash(struct engine *engine, struct vm *vm)
+{
+	notice_start(engine, vm);
+	vm->kept.excused = false;
+}
+
+/* It may have come and gone before it was ever listed. */
+void
+notice_done(struct engine *engine, struct vm *vm, uint32_t verb)
+{
+	if (vm->config && vm_state_after(verb) == VM_RUNNING && !is_to_end(vm))
+		care_set_goal(engine, vm, PLAN_RUN);
 }
 
 static void
@@ -125,6 +189,8 @@ notice_unpause(struct engine *engine, struct vm *vm)
 
 	if (cause == VERB_UNPAUSE && vm_cause_is_ours(vm))
 		return;
+	if (!vm->stopping)
+		care_set_goal(engine, vm, PLAN_RUN);
 	if (vm->kept.blocked == DEPENDENCY_PAUSE) {
 		care_unblock(engine, vm, "a person unpaused it");
 		vm->kept.excused = !vm_has_all(vm);
@@ -136,20 +202,24 @@ notice_unpause(struct engine *engine, struct vm *vm)
 void
 notice_state(struct engine *engine, struct vm *vm, enum vm_state from, enum vm_state to)
 {
-	bool ran = lived(from) || came_and_went(vm, from);
+	bool unlisted = came_and_went(vm, from), ran = lived(from) || unlisted;
+	bool gone = to == VM_SHUTDOWN && vm->verb != ACTION_REPLACE;
+	bool anew = vm->presence_domid != 0 && vm->presence_domid != vm->kept.domid;
 
 	if (!vm->config)
 		return;
-	if (ran && !lived(to) && !ends_to_begin(engine, vm))
+	if (gone || (ran && !lived(to) && !ends_to_begin(engine, vm)))
 		vm->kept.excused = false; /* that was for as long as it ran */
 	if (to == VM_RUNNING && from == VM_PAUSED)
 		notice_unpause(engine, vm);
-	else if (to == VM_RUNNING && !lived(from))
+	else if (to == VM_RUNNING && (anew || !lived(from)))
 		notice_start(engine, vm);
 	else if (to == VM_PAUSED && from == VM_RUNNING)
 		notice_pause(engine, vm);
 	else if ((to == VM_SHUTDOWN || to == VM_SUSPENDED) && ran)
-		notice_off(engine, vm, to);
+		notice_off(engine, vm, to, unlisted);
+	else if (to == VM_CRASHED && vm_is_watched(vm) && vm->domain && !lived(from))
+		notice_crash(engine, vm);
 	else if (to == VM_CRASHED && !vm_is_watched(vm))
 		care_set_goal(engine, vm, PLAN_NONE); /* its file says what becomes of it */
 }
@@ -204,6 +274,8 @@ host_booted(struct engine *engine)
 	for (size_t i = 0; i < engine->order_count; i++) {
 		struct vm *vm = engine->order[i];
 
+		if (!vm->domain)
+			vm->kept.domid = 0; /* they begin anew */
 		if (vm->config && launches)
 			boot_vm(engine, vm);
 		memcpy(vm->kept.boot_id, engine->host.boot_id, UUID_SIZE);
@@ -296,12 +368,7 @@ ACCEPT_MARK(memory_max, memory_max_mib)
 ACCEPT_MARK(memory_high, memory_high)
 ACCEPT_MARK(memory_low, memory_low)
 
-/* What is desired of a VM from the moment that a request is accepted, and what else follows. */
-static const struct {
-	enum vm_desired desired; /* 0: as before */
-	enum plan_goal goal;	 /* of requests over many that it goes well with */
-	void (*accept)(struct engine *engine, struct vm *vm, uint32_t number);
-} wishes[VERB_LAST + 1] = {
+static const struct wish wishes[VERB_LAST + 1] = {
     [VERB_START] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
     [VERB_REBOOT] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},
     [VERB_RESTORE] = {DESIRED_RUNNING, PLAN_RUN, accept_recall},

@@ -1,8 +1,9 @@
 /*
  * Requests over many VMs, or over one and what it needs: launch and ordered shutdown. A plan gives
  * its VMs a goal; the rules (policy.c) bring them there, each when its turn comes. It lasts until
- * each of them is there, or cannot get there. It is kept as its request alone: an engine that is
- * restarted makes it anew from that, and the facts say what is left to be done.
+ * each of them is there, or cannot get there. It is kept as its request alone, whose error says who
+ * has failed so far: an engine that is restarted makes it anew from that, and the facts say what is
+ * left to be done.
  */
 #include "engine/internal.h"
 
@@ -32,7 +33,7 @@ struct plan {
 	struct member *members; /* in the engine's order */
 	size_t members_count, open;
 	char failures[TEXT_SIZE]; /* VMs and why, as far as there is room */
-	bool failed;
+	bool failed, unsaved;	  /* the request does not say so yet */
 };
 
 /* ---- which VMs ---- */
@@ -207,7 +208,7 @@ member_give_up(struct engine *engine, struct member *member)
 {
 	struct vm *vm = member->vm;
 	enum plan_goal goal = member->plan->goal;
-	bool begun = vm->action || vm->policy.stop_failed;
+	bool begun = vm->action || vm_is_foreseen(engine, vm) || vm->policy.stop_failed;
 
 	member_settle(engine, member);
 	if (begun || has_open(vm, goal) || vm->kept.goal != goal)
@@ -227,18 +228,34 @@ member_in(const struct plan *plan, const struct vm *vm)
 	return NULL;
 }
 
+/* Says who failed, each VM once: an engine before us may have found it out already. */
+static void
+plan_blame(struct plan *plan, const struct vm *vm, const char *why)
+{
+	size_t length = strlen(plan->failures);
+	char name[TEXT_SIZE];
+	const char *found = plan->failures;
+
+	plan->failed = plan->unsaved = true;
+	TEXT_FORMAT(name, "%.40s: ", vm->kept.name);
+	while ((found = strstr(found, name))) {
+		if (found == plan->failures || found[-1] == ' ')
+			return;
+		found++;
+	}
+	text_format(plan->failures + length, sizeof(plan->failures) - length, "%s%s%.60s",
+		    length ? "; " : "", name, why);
+}
+
 /* It will not get there; and neither will those that it needs, if they were to be off after it. */
 static void
 member_fail(struct engine *engine, struct member *member, const char *why)
 {
 	struct plan *plan = member->plan;
 	struct vm *vm = member->vm;
-	size_t length = strlen(plan->failures);
 	char blocked[TEXT_SIZE];
 
-	plan->failed = true;
-	text_format(plan->failures + length, sizeof(plan->failures) - length, "%s%.40s: %.60s",
-		    length ? "; " : "", vm->kept.name, why);
+	plan_blame(plan, vm, why);
 	log_warn("request %s: VM %s: %s", plan->request->kept.row.id, vm->kept.name, why);
 	TEXT_SET(vm->policy.error, why);
 	TEXT_FORMAT(blocked, "%s, which needs it, is not off", vm->kept.name);
@@ -279,6 +296,15 @@ plan_finish(struct engine *engine, struct plan *plan)
 	plan_free(engine, plan);
 }
 
+/* Its row says, and the store keeps, who has failed while others are still on their way. */
+static void
+plan_save(struct engine *engine, struct plan *plan)
+{
+	plan->unsaved = false;
+	TEXT_SET(plan->request->kept.row.error, plan->failures);
+	request_put(engine, plan->request);
+}
+
 /* A plan that has nothing to wait for any more ends once its VMs are settled. */
 void
 plan_finish_settled(struct engine *engine)
@@ -289,6 +315,8 @@ plan_finish_settled(struct engine *engine)
 		next = TAILQ_NEXT(plan, next);
 		if (plan->open == 0 && plan->request->removal == 0)
 			plan_finish(engine, plan);
+		else if (plan->unsaved)
+			plan_save(engine, plan);
 	}
 }
 
@@ -370,7 +398,8 @@ plan_begin(struct engine *engine, struct request *request)
 		set_stopping(engine, plan->members[i].vm, !plan->members[i].settled);
 }
 
-/* An engine before us began it, and gave its VMs their goals. */
+/* An engine before us began it, and gave its VMs their goals; who has another by now has failed, or
+ * was there and is wanted otherwise since. */
 void
 plan_restore(struct engine *engine, struct request *request)
 {
@@ -378,6 +407,8 @@ plan_restore(struct engine *engine, struct request *request)
 
 	plan_make(engine, request);
 	plan = request->plan;
+	TEXT_SET(plan->failures, request->kept.row.error);
+	plan->failed = *plan->failures != '\0';
 	for (size_t i = 0; i < plan->members_count; i++) {
 		struct member *member = &plan->members[i];
 
@@ -428,7 +459,16 @@ static const char *
 launch_is_hopeless(const struct vm *vm, char *text)
 {
 	const struct vm *lacked = care_lacks(vm);
+	const char *why;
+	char inner[TEXT_SIZE];
 
+	if (vm_is_replaced(vm)) {
+		why = launch_is_hopeless(vm->standby, inner);
+		if (why)
+			text_format(text, TEXT_SIZE, "its standby %.30s: %.60s",
+				    vm->standby->kept.name, why);
+		return why ? text : NULL;
+	}
 	if (vm->kept.needs_human)
 		return vm->kept.human_reason;
 	if (vm->kept.goal != PLAN_RUN)

@@ -17,6 +17,7 @@
 
 #define RETRY_MS 5000 /* after an action of ours that failed; doubles, up to the next */
 #define RETRY_MAX_MS 60000
+#define AGAIN_MS 60000 /* so soon after its shutdown it is no wish of anybody */
 #define BACKOFF_MAX_MS (24 * 3600 * INT64_C(1000))
 
 /* Whether a moment has come; if not, the VM is settled again then. */
@@ -80,11 +81,8 @@ launch_is_overdue(struct engine *engine, struct vm *vm)
 	if (policy->start_timeout_ms == 0 || policy->on_start_timeout == START_WAIT ||
 	    !is_time(engine, vm, vm->policy.launching_ms + policy->start_timeout_ms))
 		return false;
-	if (policy->on_start_timeout == START_ANYWAY) {
-		vm->kept.excused = true; /* else it were paused at once */
-		vm->unsaved = true;
+	if (policy->on_start_timeout == START_ANYWAY)
 		return true;
-	}
 	care_list_needs(vm, needs, sizeof(needs));
 	TEXT_FORMAT(why, "gave up waiting for %s", needs);
 	care_need_human(engine, vm, why);
@@ -119,6 +117,8 @@ rule_launch(struct engine *engine, struct vm *vm)
 		return true;
 	if (crashed)
 		care_tell_restart(engine, vm, "it crashed");
+	if (!vm_has_all(vm) && !vm->kept.excused)
+		vm->kept.excused = vm->unsaved = true; /* else it were paused at once */
 	vm->policy.counted = crashed;
 	act(engine, vm, vm->kept.state == VM_SUSPENDED ? VERB_RESTORE : VERB_START,
 	    "launched by supervision");
@@ -246,11 +246,21 @@ rule_repair(struct engine *engine, struct vm *vm)
 	return true;
 }
 
+/* It was shut down by us, and came again: a monitor of its own does what its file says. */
+static bool
+comes_again(const struct engine *engine, const struct vm *vm)
+{
+	return vm->acted_by_us && vm->acted_verb == VERB_SHUTDOWN && vm->acted_domid != 0 &&
+	       vm->acted_domid != vm->kept.domid && engine->now.mono_ms - vm->acted_ms < AGAIN_MS;
+}
+
 /* What is to end is asked first; force: and then it goes in any case. */
 static void
 stop(struct engine *engine, struct vm *vm, bool force, const char *why)
 {
-	if (vm->kept.state == VM_PAUSED && vm->domain)
+	if (vm->domain && force && comes_again(engine, vm))
+		act(engine, vm, VERB_DESTROY, why);
+	else if (vm->kept.state == VM_PAUSED && vm->domain)
 		act(engine, vm, VERB_UNPAUSE, why); /* else it could not hear */
 	else if (vm->presence == PRESENCE_RUNS && !vm->policy.stop_failed)
 		act(engine, vm, VERB_SHUTDOWN, why);
@@ -314,7 +324,7 @@ rule_dependency_paused(struct engine *engine, struct vm *vm, bool ends)
 		act(engine, vm, VERB_UNPAUSE, "all that it needs is there again");
 	else if (vm->kept.state == VM_RUNNING && ends)
 		care_unblock(engine, vm, "all that it needs is there again");
-	else if (vm->kept.state == VM_RUNNING)
+	else if (vm->kept.state == VM_RUNNING && vm->needs_failed > 0)
 		act(engine, vm, VERB_PAUSE, "what it needs is not there");
 	else if (vm->presence == PRESENCE_OFF)
 		care_unblock(engine, vm, "it is off");

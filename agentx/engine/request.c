@@ -173,7 +173,7 @@ request_restore(struct engine *engine, const struct store_content *content)
 		/* One that ran may still run, or be done: the hypervisor process knows by its id.
 		 */
 		if (request->kept.row.state == REQUEST_RUNNING && !request_is_ours(request))
-			request->sent = true;
+			request->sent = request->sent_before = true;
 		if (request->sent && request->vm) {
 			request->vm->action = request->kept.number;
 			request->vm->verb = (uint32_t)request->kept.row.verb;

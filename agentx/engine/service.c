@@ -381,6 +381,16 @@ service_begin_all(struct vm *vm)
 }
 
 void
+boot_find(struct engine *engine, struct vm *vm)
+{
+	if (vm->presence != PRESENCE_RUNS)
+		return;
+	vm->boot_found = true;
+	vm->boot_since_ms = engine->now.mono_ms;
+	vm->boot_left_ms = boot_left_ms(engine, vm);
+}
+
+void
 boot_recall(struct engine *engine, struct vm *vm)
 {
 	if (vm->boot_found && vm->boot_left_ms > 0)

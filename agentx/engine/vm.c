@@ -6,7 +6,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define CAUSE_MS 5000 /* an action that ended so lately may be what made a state */
+#define CAUSE_MS 5000  /* an action that ended so lately may be what made a state */
+#define KNOWN_MS 30000 /* no look is older; the wall clock may be set */
 
 bool
 vm_has_row(const struct vm *vm)
@@ -114,10 +115,22 @@ vm_state_dead(const struct vm *vm)
 	}
 }
 
+/* An engine before us knew it by an outcome that came after the look that is told again now. */
+static bool
+was_known_later(const struct engine *engine, const struct vm *vm)
+{
+	const struct fact_domain *state = &vm->domain->state;
+	int64_t age_ms = engine->now.mono_ms - state->read_mono_us / 1000;
+	int64_t known_ms = engine->now.wall_ms - vm->kept.change_wall_ms;
+
+	return vm->done_ms == 0 && vm->kept.domid == state->domid && known_ms >= 0 &&
+	       known_ms < age_ms && age_ms < KNOWN_MS;
+}
+
 /* The outcome of a pause or its end comes before the look that shows it: one that began before, or
  * is the last before, says nothing of it. */
 static bool
-vm_is_paused(const struct vm *vm)
+vm_is_paused(const struct engine *engine, const struct vm *vm)
 {
 	const struct fact_domain *state = &vm->domain->state;
 	bool is_old = vm->done_domid == state->domid && (state->read_mono_us == vm->done_read_us ||
@@ -125,6 +138,9 @@ vm_is_paused(const struct vm *vm)
 
 	if (is_old && (vm->done_verb == VERB_PAUSE || vm->done_verb == VERB_UNPAUSE))
 		return vm->done_verb == VERB_PAUSE;
+	if ((vm->kept.state == VM_PAUSED || vm->kept.state == VM_RUNNING) &&
+	    was_known_later(engine, vm))
+		return vm->kept.state == VM_PAUSED;
 	return state->flags & DOMAIN_PAUSED;
 }
 
@@ -154,11 +170,13 @@ vm_state(const struct engine *engine, const struct vm *vm)
 	if (state->cpu_ns == 0 && vm->kept.state == VM_RESUMING &&
 	    state->flags & (DOMAIN_DYING | DOMAIN_PAUSED))
 		return VM_RESUMING; /* until it runs; or, where it never does, is suspended again */
+	if (state->cpu_ns == 0 && vm->kept.state == VM_PREPARING && state->flags & DOMAIN_DYING)
+		return VM_PREPARING;	 /* it never ran, and will not */
 	if (state->flags & DOMAIN_DYING) /* what was told of its end holds */
 		return vm->kept.state == VM_CRASHED || vm->kept.state == VM_SHUTDOWN
 			   ? vm->kept.state
 			   : VM_SHUTTING_DOWN;
-	if (vm_is_paused(vm))
+	if (vm_is_paused(engine, vm))
 		/* One that never ran is still being built. */
 		return vm_state_under(verb, state->cpu_ns == 0 ? VM_PREPARING : VM_PAUSED);
 	return vm_state_under(verb, VM_RUNNING);
@@ -192,6 +210,13 @@ bool
 vm_cause_is_ours(const struct vm *vm)
 {
 	return vm->action ? request_is_internal(vm->action) : vm->done_by_us;
+}
+
+bool
+vm_is_brought_up(const struct vm *vm)
+{
+	return vm->verb == VERB_START || vm->verb == VERB_RESTORE || vm->verb == VERB_REBOOT ||
+	       vm->verb == ACTION_RESTART || vm->verb == ACTION_REPLACE;
 }
 
 /* An action that was to bring it up has ended, and it has no domain. */
@@ -242,6 +267,10 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			 vm->kept.state == VM_PAUSED	   ? "unpaused on the host"
 			 : vm->kept.state == VM_SUSPENDING ? "it runs on"
 							   : "started");
+	else if (state == VM_SUSPENDING || state == VM_SUSPENDED)
+		text_set(text, size, "saved or moved away on the host");
+	else if (state == VM_PREPARING)
+		text_set(text, size, "being made on the host");
 	else
 		text_set(text, size, "");
 }

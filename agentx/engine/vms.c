@@ -133,7 +133,14 @@ vm_find_uuid(const struct engine *engine, const uint8_t uuid[UUID_SIZE])
 	return found ? found->vm : NULL;
 }
 
-/* One of that name that fits: that lives, else the first; of all, NULL. */
+/* One that lives goes before, then one that has the section, or had it until now. */
+static int
+vm_claim_of_name(const struct vm *vm)
+{
+	return (vm->domain ? 2 : 0) + (vm->kept.configured ? 1 : 0);
+}
+
+/* One of that name that fits, the best; of all, NULL. */
 static struct vm *
 vm_of_name(const struct engine *engine, const char *name, bool configured)
 {
@@ -146,7 +153,7 @@ vm_of_name(const struct engine *engine, const char *name, bool configured)
 	     (found = rowset_at(&engine->vms_by_name, i)) && strcmp(found->name, key.name) == 0;
 	     i++)
 		if ((found->vm->config != NULL) == configured &&
-		    (!vm || (!vm->domain && found->vm->domain)))
+		    (!vm || vm_claim_of_name(found->vm) > vm_claim_of_name(vm)))
 			vm = found->vm;
 	return vm;
 }
@@ -363,8 +370,10 @@ vm_take_uuids(struct engine *engine)
 static void
 vm_configure(struct engine *engine, struct vm *vm)
 {
-	if (!vm->kept.configured)
+	if (!vm->kept.configured) {
 		vm->unsaved = true;
+		boot_find(engine, vm);
+	}
 	vm->kept.configured = true;
 	vm->kept.gone_wall_ms = 0;
 	if (uuid_is_zero(vm->kept.boot_id))

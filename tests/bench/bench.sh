@@ -12,7 +12,7 @@
 cd "$(dirname "$0")/../.." || exit 2
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
-for part in measure latency replay kill9 resources probe engine fleet scenario xen; do
+for part in measure latency replay kill9 resources probe engine sim fleet scenario xen; do
 	# shellcheck disable=SC1090
 	. "tests/bench/$part.sh"
 done
@@ -41,6 +41,7 @@ goals() {
 		engine_load   ours <= peer
 		engine_event  ours <= peer
 		engine_all    ours <= peer
+		sim_steps     ours >= peer
 		fleet_100     ours <= 1.15 * peer
 		fleet_1000    ours <= 4.5 * peer
 		fleet_dead_v2c ours <= 1.1 * peer

@@ -36,7 +36,8 @@ wrong_defaults() {
 
 # SECTION KEY MIN MAX of all numbers and durations, as the errors about values out of range name them.
 ranges_known() {
-	local section key value
+	local section key value keys
+	keys=$(keys_known)
 	for section in agent hypervisor supervision vm external service; do
 		for value in 9999999999 999999h; do
 			{
@@ -45,7 +46,7 @@ ranges_known() {
 				service) echo 'vm "a" { service "a" {' ;;
 				*) echo "$section \"a\" {" ;;
 				esac
-				for key in $(keys_known); do echo "$key = $value"; done
+				for key in $keys; do echo "$key = $value"; done
 				[ $section = service ] && echo '}'
 				echo '}'
 			} >"$LX_DIR/range.conf"
@@ -56,12 +57,13 @@ ranges_known() {
 }
 wrong_ranges() {
 	local section key min max
-	ranges_known | while read -r section key min max; do
+	while read -r section key min max; do
 		text_of "$key" | tr '\n' ' ' | tr A-Z a-z | grep -qE "from $min to $max\\b" || echo "$section: $key from $min to $max"
-	done
+	done <<<"$ranges"
 }
 
-check_is "all numbers and durations have a range" "$(ranges_known | cut -d' ' -f2 | sort -u)" \
+ranges=$(ranges_known)
+check_is "all numbers and durations have a range" "$(cut -d' ' -f2 <<<"$ranges" | sort -u)" \
 	"$(sed -nE 's/.*\{"([a-z-]+)", &kind_(number|count|duration|port),.*/\1/p' agentx/config/keys.c | sort -u)"
 check_is "ranges that the manual has otherwise" "$(wrong_ranges)" ""
 check_is "the manual's keys are those that there are" "$(manual_keys)" "$(keys_known)"

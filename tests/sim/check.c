@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "store/schema.h"
 #include "tests/sim/mutation.h"
 
@@ -134,6 +135,8 @@ one_action(struct world *world, const struct action *action)
 {
 	const struct entry *entry;
 
+	if (world->check->lost_memory)
+		return; /* a VM may have another UUID by now */
 	TAILQ_FOREACH (entry, &world->hypervisor.entries, next)
 		if (entry->action.id != action->id && entry->phase != ENTRY_OVER &&
 		    strcmp(entry->action.name, action->name) == 0)
@@ -163,10 +166,23 @@ check_effect(struct world *world, struct effect *effect)
 	return true;
 }
 
+static bool
+knows_boot(const struct world *world, const struct store_vm *vm)
+{
+	uint8_t id[UUID_SIZE];
+
+	uuid_derive(id, 1, (uint64_t)world->booted_ms);
+	return uuid_equal(id, vm->boot_id);
+}
+
 void
 check_durable(struct world *world, int table, const void *row)
 {
+	struct check *check = world->check;
+
 	requests_durable(world, table, row);
+	if (table == TABLE_VM)
+		check->boot_on_disk |= knows_boot(world, row);
 	if (table == TABLE_EVENT) {
 		events_durable(world, row);
 		pairs_durable(world, row);
@@ -244,7 +260,9 @@ check_booted(struct world *world)
 {
 	struct check *check = world->check;
 
+	check_forget_own(check);
 	check->boots = true;
+	check->boot_on_disk = false;
 	for (size_t i = 0; i < check->watched_count; i++) {
 		check->watched[i].person = PERSON_NONE;
 		check->watched[i].person_ms = 0;

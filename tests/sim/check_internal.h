@@ -34,6 +34,9 @@ struct watched {
 	struct vm_truth *vm;
 	enum person person;
 	int64_t person_ms;	/* since when */
+	int64_t stop_ms;	/* an action that asks its guest to end was sent */
+	int64_t came_ms;	/* into the configuration */
+	int64_t born_ms;	/* its last domain was */
 	int64_t off_ms;		/* when it was seen without a living domain last */
 	int64_t paused_ms;	/* when it was last seen paused */
 	int64_t maintenance_ms; /* since when a request of maintenance has succeeded; 0: none */
@@ -41,6 +44,7 @@ struct watched {
 	int64_t
 	    restarts_ms[RESTARTS_MAX]; /* by supervision, since a person last wanted something */
 	size_t restarts_count;
+	uint64_t restart_id;		       /* of the last action */
 	bool configured, autostart, came_late; /* by a reload */
 	int64_t outcome_ms; /* when the engine heard of one, or of one of who knows whom */
 	unsigned blocked;   /* 1: it is told so; more: it was to be paused since, so many times */
@@ -106,12 +110,15 @@ struct check {
 	size_t pairs_count;
 	bool healed;
 	bool boots;	    /* the host, and no engine was there since */
+	bool boot_on_disk;  /* the store knows of this boot */
+	int64_t died_ms;    /* the last engine did */
 	bool lost_memory;   /* an engine was killed whose store had no disk */
 	unsigned loads;	    /* of other configurations */
 	const char *config; /* the text that the engine loaded last */
 };
 
 void requests_effect(struct world *world, const struct effect *effect);
+void check_forget_own(struct check *check); /* actions: the host was booted */
 void requests_durable(struct world *world, int table, const void *row);
 
 void events_effect(struct world *world, const struct effect *effect);
@@ -135,6 +142,10 @@ const struct config_vm *check_vm(const struct world *world, const char *vm); /* 
 
 void pairs_durable(struct world *world, const struct mib_event *event);
 void pairs_forget(struct world *world);
+
+/* Who offers the service that is needed is there: itself, or the standby in its place. Another that
+ * answers at its address does not count. */
+bool check_offers(const struct world *world, const struct config_need *need);
 
 struct watched *watched_of(const struct world *world, const char *name);
 

@@ -52,6 +52,11 @@ check_accepted(struct world *world, const struct hold *hold, const char *whom, u
 	asked = asked_of(check, id);
 	if (asked->state < 0)
 		check_fail(world, "durable", "%s was acknowledged before it was on disk", id);
+	if (asked->removed) /* and the id is another's now */
+		asked->ends = 0;
+	asked->removed = false;
+	if (asked->ends > 0 && *hold->id)
+		return; /* the same, and it is over */
 	asked->accepted = true;
 	asked->verb = hold->verb;
 	asked->number_asked = hold->number;
@@ -93,6 +98,18 @@ requests_durable(struct world *world, int table, const void *row)
 		row_written(world, row);
 	else if (table == TABLE_EVENT && event->type == EVENT_REQUEST_FINISHED)
 		end_told(world, event);
+}
+
+/* The engine's own ids are of one boot of the host, as their records are. */
+void
+check_forget_own(struct check *check)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < check->begun_count; i++)
+		if (check->begun[i] >> 63 == 0)
+			check->begun[kept++] = check->begun[i];
+	check->begun_count = kept;
 }
 
 /* What a manager asked for is carried out by one helper, ever. */

@@ -77,6 +77,22 @@ is_up(const struct world *world, const struct config_vm *vm, const struct vm_tru
 	return d && d->phase == PHASE_LIVE && d->pauses == 0 && all_answer(world, vm);
 }
 
+bool
+check_offers(const struct world *world, const struct config_need *need)
+{
+	const struct config_vm *vm = &world->daemon.config->vms[need->provider];
+	const struct vm_truth *truth;
+	const struct mib_vm *row;
+
+	if (need->external)
+		return true;
+	row = row_of(world, vm->provider.name);
+	if (vm->standby >= 0 && row && row->monitor == MONITOR_REPLACED)
+		vm = &world->daemon.config->vms[vm->standby];
+	truth = world_vm(world, vm->provider.name);
+	return truth->domain && truth->domain->phase == PHASE_LIVE;
+}
+
 /* A service that it needs does not answer, which is the fault of who offers it. */
 static bool
 lacks_something(const struct world *world, const struct config_vm *vm)
@@ -89,9 +105,25 @@ lacks_something(const struct world *world, const struct config_vm *vm)
 		    need->external ? &config->externals[need->provider].provider
 				   : &config->vms[need->provider].provider;
 
-		if (world_probe(world, &provider->services[need->service]) != PROBE_UP)
+		if (world_probe(world, &provider->services[need->service]) != PROBE_UP ||
+		    !check_offers(world, need))
 			return true;
 	}
+	return false;
+}
+
+/* It, or one that it needs, crashes again and again. */
+static bool
+is_shaky(const struct world *world, const struct config_vm *vm)
+{
+	const struct config *config = world->daemon.config;
+	const struct vm_truth *truth = world_vm(world, vm->provider.name);
+
+	if (truth->def.crash_ms >= 0)
+		return true;
+	for (size_t i = 0; i < vm->needs_count; i++)
+		if (!vm->needs[i].external && is_shaky(world, &config->vms[vm->needs[i].provider]))
+			return true;
 	return false;
 }
 
@@ -101,11 +133,28 @@ is_beyond_help(const struct config_vm *vm, const struct vm_truth *truth)
 {
 	const struct domain *d = truth->domain;
 
-	if (truth->def.crash_ms >= 0)
-		return true;
 	if (vm->provider.services_count == 0)
 		return !d || d->pauses == 0 || d->phase != PHASE_LIVE;
 	return d && d->phase == PHASE_SHUTDOWN && d->reason == REASON_SUSPEND;
+}
+
+/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby.
+ */
+static bool
+is_excused_by_other(const struct world *world, const struct config_vm *vm,
+		    const struct watched *watched)
+{
+	const struct config_vm *vms = world->daemon.config->vms;
+	const struct watched *other;
+
+	if (vm->standby >= 0) {
+		other = watched_of(world, vms[vm->standby].provider.name);
+		return other->person == PERSON_OFF || other->person == PERSON_UNCLEAR;
+	}
+	if (vm->standby_of < 0)
+		return false;
+	other = watched_of(world, vms[vm->standby_of].provider.name);
+	return other->person != PERSON_NONE && other->person_ms > watched->person_ms;
 }
 
 static bool
@@ -119,16 +168,16 @@ is_excused(const struct world *world, const struct config_vm *vm, const struct w
 		    {MONITOR_REPLACED, EVENT_STANDBY_TOOK_OVER}};
 	const char *name = vm->provider.name;
 
+	/* Who paused it was known to an engine alone that could write nothing down. */
+	if (world->check->lost_memory && row->state == VM_PAUSED && watched->blocked > 0)
+		return true;
 	if (watched->person == PERSON_OFF || watched->person == PERSON_PAUSED ||
 	    watched->person == PERSON_UNCLEAR || row->monitor == MONITOR_MAINTENANCE)
 		return true;
 	if (watched->person != PERSON_RUN &&
 	    (!vm->policy.autostart || vm->standby_of >= 0 || watched->came_late))
 		return true;
-	/* Who ends the standby on purpose wants neither. */
-	if (vm->standby >= 0 &&
-	    watched_of(world, world->daemon.config->vms[vm->standby].provider.name)->person ==
-		PERSON_OFF)
+	if (is_excused_by_other(world, vm, watched))
 		return true;
 	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
 		if (row->monitor == (int32_t)told[i].monitor &&
@@ -137,13 +186,15 @@ is_excused(const struct world *world, const struct config_vm *vm, const struct w
 	return row->desired != DESIRED_RUNNING && check_events(world, EVENT_LEFT_ALONE, name) > 0;
 }
 
+/* Automatic memory never rests, as the figures do not. */
 static bool
 is_worked_on(const struct world *world, const char *name)
 {
 	const struct entry *entry;
 
 	TAILQ_FOREACH (entry, &world->hypervisor.entries, next)
-		if (entry->phase != ENTRY_OVER && strcmp(entry->action.name, name) == 0)
+		if (entry->phase != ENTRY_OVER && entry->action.verb != VERB_MEMORY &&
+		    strcmp(entry->action.name, name) == 0)
 			return true;
 	return false;
 }
@@ -160,7 +211,8 @@ vm_unrest(const struct world *world, const struct config_vm *vm)
 	if (is_worked_on(world, vm->provider.name))
 		return "an action is under way";
 	if (is_up(world, vm, watched->vm) || is_beyond_help(vm, watched->vm) ||
-	    is_excused(world, vm, watched, row) || lacks_something(world, vm))
+	    is_excused(world, vm, watched, row) || lacks_something(world, vm) ||
+	    is_shaky(world, vm))
 		return NULL;
 	return watched->vm->domain && watched->vm->domain->pauses > 0
 		   ? "it is paused, and all that it needs is up"

@@ -8,7 +8,9 @@
 #include "tests/sim/check_internal.h"
 
 #define OF_ITS_OWN(action) ((action)->id >> 63)
-#define SLACK_MS 4000 /* for messages, passes, and the store */
+#define LATE_MS 300000
+#define UNSURE_MS 10000 /* after the end of an action that is not known */
+#define SLACK_MS 4000	/* for messages, passes, and the store */
 
 const struct config_vm *
 check_vm(const struct world *world, const char *vm)
@@ -156,7 +158,8 @@ not_for_unknown(struct world *world, const struct action *action, const struct c
 			   action->name);
 	/* Where a standby is, whose answer counts is the engine's to know. */
 	for (size_t i = 0; i < vm->needs_count; i++)
-		if (stand_in_of(world, &vm->needs[i]) || !served_long(world, &vm->needs[i]))
+		if (stand_in_of(world, &vm->needs[i]) || !served_long(world, &vm->needs[i]) ||
+		    !check_offers(world, &vm->needs[i]))
 			return;
 	if (!any_acted_on(world, vm))
 		check_fail(world, "unknown", "%s is paused, and all that it needs is up",
@@ -170,7 +173,8 @@ lives(const struct vm_truth *vm)
 	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
 }
 
-/* What a person did on purpose stays, once the engine was told. */
+/* What a person did on purpose stays, once the engine was told. Whether it was that, or an action
+ * of the engine's own which ended a guest that was ending, nobody can tell. */
 static void
 left_alone(struct world *world, const struct action *action, const struct watched *watched)
 {
@@ -183,6 +187,9 @@ left_alone(struct world *world, const struct action *action, const struct watche
 	bool told = world->check->states_ms > watched->person_ms &&
 		    world->check->states_ms > watched->vm->changed_ms;
 
+	if (check_events(world, EVENT_STANDBY_TOOK_OVER, action->name) >
+	    check_events(world, EVENT_STANDBY_RELEASED, action->name))
+		return; /* it is to make room */
 	/* A standby is its primary's. One that is to end on purpose, and has not, cannot be told
 	 * from one that fails. */
 	if ((watched->person != PERSON_OFF && watched->person != PERSON_PAUSED) ||
@@ -240,8 +247,13 @@ restart_limit(struct world *world, const struct action *action, struct watched *
 	int64_t from_ms = world_now(world) - vm->policy.restart_window_ms;
 	size_t kept = 0;
 
-	if (!is_restart(action, watched) || vm->provider.services_count == 0)
+	/* They are kept by the wall clock, and on the disk. */
+	if (!is_restart(action, watched) || vm->provider.services_count == 0 ||
+	    world->wall_skew_ms != 0 || world->check->lost_memory)
 		return;
+	if (action->id == watched->restart_id)
+		return; /* it is sent again */
+	watched->restart_id = action->id;
 	for (size_t i = 0; i < watched->restarts_count; i++)
 		if (watched->restarts_ms[i] > from_ms)
 			watched->restarts_ms[kept++] = watched->restarts_ms[i];
@@ -272,15 +284,26 @@ boots_first(struct world *world, const struct action *action, const struct watch
 				   "%s is restarted, and what it needs is down", action->name);
 }
 
+static bool is_unheard_of(const struct world *world, const struct watched *watched);
+
 /* What it sent a moment ago may not be on disk, and is not counted then. */
 void
 supervision_died(struct world *world)
 {
 	struct check *check = world->check;
 
+	check->died_ms = world_now(world);
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
+		if (is_unheard_of(world, watched))
+			watched->person = PERSON_UNCLEAR;
+		/* That it paused it may not be on disk, and was forgotten by who knew it. */
+		if (watched->blocked > 0 && world_now(world) - watched->outcome_ms < SLACK_MS)
+			watched->person = PERSON_UNCLEAR;
+		/* What was asked for since the host's boot is the boot's again. */
+		if (!check->boot_on_disk && watched->person != PERSON_NONE)
+			watched->person = PERSON_UNCLEAR;
 		if (watched->restarts_count > 0 &&
 		    world_now(world) - watched->restarts_ms[watched->restarts_count - 1] < SLACK_MS)
 			watched->restarts_count--;
@@ -299,8 +322,10 @@ supervision_loaded(struct world *world)
 		bool starts = vm && vm->policy.autostart && vm->standby_of < 0;
 
 		/* Who comes later is launched by the next boot, or by who wants it. */
-		if (vm && !watched->configured)
+		if (vm && !watched->configured) {
 			watched->person = PERSON_NONE;
+			watched->came_ms = world_now(world);
+		}
 		if (starts && !watched->autostart && check->loads > 0)
 			watched->came_late = true;
 		watched->configured = vm != NULL;
@@ -335,6 +360,24 @@ needs(const struct world *world, const struct config_vm *vm, const struct config
 	return false;
 }
 
+/* Another request is about the provider, and not about who depends on it. */
+static bool
+is_shut_alone(const struct world *world, const char *provider, const char *dependent)
+{
+	const struct check *check = world->check;
+
+	for (size_t i = 0; i < check->many_count; i++)
+		if (check->many[i].verb == VERB_SHUTDOWN &&
+		    many_has(world, &check->many[i], provider) &&
+		    !many_has(world, &check->many[i], dependent))
+			return true;
+	for (size_t i = 0; i < check->asked_count; i++)
+		if (check->asked[i].accepted && check->asked[i].ends == 0 &&
+		    strcmp(check->asked[i].vm, provider) == 0)
+			return true;
+	return false;
+}
+
 /* A provider only when all that depend on it, among those to be shut down, are off. */
 static void
 dependents_first(struct world *world, const struct action *action, const struct config_vm *vm)
@@ -355,6 +398,9 @@ dependents_first(struct world *world, const struct action *action, const struct 
 
 			if (dependent && many_has(world, many, other->vm->def.name) &&
 			    needs(world, dependent, vm) && lives(other->vm) &&
+			    other->born_ms < check->states_ms &&
+			    other->came_ms <= many->accepted_ms &&
+			    !is_shut_alone(world, action->name, other->vm->def.name) &&
 			    other->off_ms < many->accepted_ms)
 				check_fail(world, "dependents-first",
 					   "%s is shut down, and %s, which needs it, is not off",
@@ -375,6 +421,8 @@ supervision_action(struct world *world, const struct action *action)
 		return;
 	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		watched->acted_on |= ends[i] == action->verb;
+	if (action->verb == VERB_SHUTDOWN || action->verb == ACTION_RESTART)
+		watched->stop_ms = world_now(world);
 	if (!OF_ITS_OWN(action) || !vm)
 		return;
 	needs_first(world, action, vm);
@@ -385,6 +433,10 @@ supervision_action(struct world *world, const struct action *action)
 			watched->person = PERSON_UNCLEAR; /* it paused what was paused */
 	}
 	left_alone(world, action, watched);
+	if ((action->verb == ACTION_RESTART || action->verb == VERB_SHUTDOWN ||
+	     action->verb == VERB_DESTROY) &&
+	    watched->person == PERSON_OFF && lives(watched->vm))
+		watched->person = PERSON_UNCLEAR;
 	maintained(world, action, watched);
 	restart_limit(world, action, watched, vm);
 	boots_first(world, action, watched, vm);
@@ -411,22 +463,78 @@ wants(struct world *world, struct watched *watched, uint32_t verb)
 	watched->person_ms = world_now(world);
 }
 
+/* A manager has asked for something that is not done. */
+static bool
+waits_for_more(const struct world *world, const char *vm)
+{
+	const struct check *check = world->check;
+
+	for (size_t i = 0; i < check->asked_count; i++) {
+		struct many many = {0};
+
+		TEXT_SET(many.whom, check->asked[i].vm);
+		if (check->asked[i].accepted && check->asked[i].ends == 0 &&
+		    many_has(world, &many, vm))
+			return true;
+	}
+	return false;
+}
+
+/* No engine that lives has ever heard of its domain. */
+static bool
+is_unheard_of(const struct world *world, const struct watched *watched)
+{
+	return watched->born_ms > world->check->states_ms &&
+	       watched->born_ms < world->check->died_ms;
+}
+
+/* It ends already, and not as is wanted now. */
+static bool
+ends_otherwise(const struct vm_truth *vm, enum verb verb)
+{
+	return vm->domain && vm->domain->guest == GUEST_STOPPING && verb == VERB_SHUTDOWN &&
+	       vm->domain->guest_reason != REASON_POWEROFF;
+}
+
+static bool
+cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb verb)
+{
+	const struct watched *watched = watched_of(world, vm->def.name);
+
+	/* While something else is done to it, or waits, nobody can tell who did what; nor what was
+	 * done before lauxend knew of the host's boot. */
+	if (!world->check->boot_on_disk || check_has_action(world, vm->def.name) ||
+	    waits_for_more(world, vm->def.name) || world->check->boots)
+		return true;
+	if (world_now(world) - watched_of(world, vm->def.name)->outcome_ms < UNSURE_MS)
+		return true;
+	/* It may be the late end of a shutdown that failed. */
+	if (verb == VERB_SHUTDOWN && world_now(world) - watched->stop_ms < LATE_MS &&
+	    watched->born_ms < watched->stop_ms)
+		return true;
+	if (ends_otherwise(vm, verb) || is_unheard_of(world, watched_of(world, vm->def.name)))
+		return true;
+	return verb == VERB_SHUTDOWN && vm->def.on_poweroff != ON_DESTROY &&
+	       vm->def.on_poweroff != ON_PRESERVE; /* its file has it start again */
+}
+
 void
 check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 {
 	struct watched *watched = watched_of(world, vm->def.name);
+	const struct domain *d = vm->domain;
 
-	/* While something else is done to it nobody can tell who did what; nor what was done
-	 * between a boot of the host and the start of lauxend. */
-	if (check_has_action(world, vm->def.name) || world->check->boots) {
+	if (cannot_be_told(world, vm, verb)) {
 		watched->person = PERSON_UNCLEAR;
 		return;
 	}
-	/* A second pause of one that we paused cannot be told from ours; a reboot says nothing of
-	 * what it was before. */
-	if (verb == VERB_REBOOT ||
-	    (vm->domain && ((verb == VERB_PAUSE && vm->domain->pauses > 1) ||
-			    (verb == VERB_UNPAUSE && vm->domain->pauses > 0))))
+	/* A second pause of one that we paused cannot be told from ours, one of the dead changes
+	 * nothing; a reboot says nothing of what it was before. */
+	if (verb == VERB_REBOOT)
+		return;
+	if (d && verb == VERB_PAUSE && (d->pauses > 1 || d->phase != PHASE_LIVE))
+		return;
+	if (d && verb == VERB_UNPAUSE && (d->pauses > 0 || d->phase != PHASE_LIVE))
 		return;
 	wants(world, watched, verb);
 }
@@ -480,6 +588,10 @@ add_many(struct check *check, const struct asked *asked)
 	*many = (struct many){.verb = asked->verb, .accepted_ms = asked->accepted_ms};
 	TEXT_SET(many->id, asked->id);
 	TEXT_SET(many->whom, asked->vm);
+	/* Who comes after that is another's wish. */
+	for (size_t i = 0; i < check->watched_count; i++)
+		if (!lives(check->watched[i].vm))
+			check->watched[i].off_ms = asked->accepted_ms;
 }
 
 /* A standby that is idle is none of many. */
@@ -521,18 +633,19 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 }
 
 /* Whether what a request that failed, or never was, has not made of a VM is still wanted, nobody
- * can tell. */
+ * can tell; of those that it needs neither. */
 static void
 spare(struct world *world, const struct asked *asked)
 {
 	struct check *check = world->check;
 	struct many many = {.verb = asked->verb};
+	bool launches = asked->verb == VERB_LAUNCH || asked->verb == VERB_DESIRE;
 
 	TEXT_SET(many.whom, asked->vm);
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
-		if (many_has(world, &many, watched->vm->def.name) &&
+		if ((launches || many_has(world, &many, watched->vm->def.name)) &&
 		    watched->person_ms == asked->accepted_ms &&
 		    (watched->person != PERSON_OFF || lives(watched->vm)))
 			watched->person = PERSON_UNCLEAR;
@@ -558,15 +671,49 @@ supervision_ended(struct world *world, const struct mib_event *event)
 		maintain(world, watched_of(world, asked->vm), asked->number_asked);
 }
 
+/* It is carried out, and nobody was told yes: whether it is wanted still nobody can tell. */
+static void
+carried_out(struct world *world, const struct mib_event *event)
+{
+	struct check *check = world->check;
+
+	for (size_t i = 0; i < check->asked_count; i++)
+		if (check->asked[i].accepted && strcmp(check->asked[i].id, event->request) == 0)
+			return;
+	for (size_t i = 0; i < check->watched_count; i++)
+		if (*event->vm_name == '\0' || event->verb == VERB_LAUNCH ||
+		    event->verb == VERB_DESIRE ||
+		    strcmp(check->watched[i].vm->def.name, event->vm_name) == 0)
+			check->watched[i].person = PERSON_UNCLEAR;
+}
+
+/* Who ended the standby on purpose wants the primary neither. */
+static void
+standby_released(struct world *world, struct watched *watched)
+{
+	const struct config_vm *vm = check_vm(world, watched->vm->def.name);
+	const struct watched *standby;
+
+	if (!vm || vm->standby < 0)
+		return;
+	standby = watched_of(world, world->daemon.config->vms[vm->standby].provider.name);
+	if (standby->person == PERSON_OFF || standby->person == PERSON_UNCLEAR)
+		watched->person = PERSON_UNCLEAR;
+}
+
 void
 supervision_event(struct world *world, const struct mib_event *event)
 {
 	struct watched *watched = watched_of(world, event->vm_name);
 
+	if (event->type == EVENT_REQUEST_ACCEPTED)
+		carried_out(world, event);
 	if (watched && event->type == EVENT_VM_BLOCKED)
 		watched->blocked = 1;
 	else if (watched && event->type == EVENT_VM_UNBLOCKED)
 		watched->blocked = 0;
+	else if (watched && event->type == EVENT_STANDBY_RELEASED)
+		standby_released(world, watched);
 	else if (watched && event->type == EVENT_MAINTENANCE_ENDED)
 		maintenance_ended(world, watched);
 }
@@ -580,11 +727,17 @@ check_domain(struct world *world, const struct domain *d, enum model_change chan
 		return;
 	if (change == CHANGE_SHUTDOWN && d->reason == REASON_CRASH && watched->person == PERSON_OFF)
 		watched->person = PERSON_UNCLEAR; /* it was to end, and did not by itself */
+	/* Who started it by hand told nobody, and nobody has seen it. */
+	if (change == CHANGE_GONE && watched->born_ms > world->check->states_ms &&
+	    watched->person == PERSON_RUN)
+		watched->person = PERSON_UNCLEAR;
 	if (change == CHANGE_GONE || change == CHANGE_SHUTDOWN)
 		watched->off_ms = world_now(world);
 	if (change == CHANGE_GONE || change == CHANGE_BORN ||
 	    (change == CHANGE_STATE && d->pauses == 0))
 		watched->acted_on = false;
+	if (change == CHANGE_BORN)
+		watched->born_ms = world_now(world);
 	if (d->pauses > 0)
 		watched->paused_ms = world_now(world);
 }

@@ -18,6 +18,13 @@ static void look_serve(struct world *world);
 
 /* ---- what a pass finds ---- */
 
+/* It has run, ever. */
+static bool
+has_run(const struct domain *d)
+{
+	return d->phase != PHASE_BUILDING && (d->phase != PHASE_DYING || domain_active_ms(d) > 0);
+}
+
 static void
 put_state(struct world *world, const struct domain *d)
 {
@@ -26,7 +33,7 @@ put_state(struct world *world, const struct domain *d)
 	    .flags = snapshot_flags(d) & (DOMAIN_RUNNING | DOMAIN_BLOCKED | DOMAIN_STATE_FLAGS),
 	    .reason = d->phase == PHASE_SHUTDOWN ? d->reason : REASON_UNKNOWN,
 	    .read_mono_us = world_instant(world).mono_ms * 1000,
-	    .cpu_ns = d->phase == PHASE_BUILDING ? 0 : snapshot_cpu_ns(d) + 1,
+	    .cpu_ns = has_run(d) ? snapshot_cpu_ns(d) + 1 : 0,
 	    .memory_kib = domain_memory_kib(d),
 	    .vcpus = d->def.vcpus,
 	    .vcpus_max = d->def.vcpus,

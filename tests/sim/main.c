@@ -1,4 +1,4 @@
-/* The simulator's command line; see tests/sim/README.md. */
+/* The simulator's command line. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>

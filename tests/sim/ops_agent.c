@@ -29,13 +29,16 @@ birth_agentx(void *arg)
 void
 ops_agent_on(struct world *world)
 {
+	int64_t boots_ms = world->booted_ms - world_now(world);
+	int64_t from_ms = boots_ms > 0 ? boots_ms : 0;
+
 	/* The parent begins all three; which is first there is anybody's guess. */
-	world_after(world, &world->hypervisor.birth, world_lag(world, LAG_LINK, 10),
+	world_after(world, &world->hypervisor.birth, from_ms + world_lag(world, LAG_LINK, 10),
 		    birth_hypervisor, world);
-	world_after(world, &world->daemon.birth, world_lag(world, LAG_LINK, 11), birth_engine,
-		    world);
-	world_after(world, &world->agentx.birth, world_lag(world, LAG_LINK, 12), birth_agentx,
-		    world);
+	world_after(world, &world->daemon.birth, from_ms + world_lag(world, LAG_LINK, 11),
+		    birth_engine, world);
+	world_after(world, &world->agentx.birth, from_ms + world_lag(world, LAG_LINK, 12),
+		    birth_agentx, world);
 }
 
 static void

@@ -105,6 +105,8 @@ static bool
 xl_destroy(struct world *world, struct vm_truth *vm)
 {
 	(void)world;
+	if (vm->domain->phase == PHASE_SHUTDOWN)
+		vm->person_verb = VERB_NONE; /* it is off already */
 	vm->domain->monitor = false;
 	return model_destroy(vm->domain);
 }
@@ -134,7 +136,7 @@ person_xl(struct world *world, const char *verb, const char *name)
 			/* What it is about to do, as the list may show it at once. */
 			vm->person_verb = verbs[i].verb;
 			if (verbs[i].run(world, vm))
-				check_person(world, vm, verbs[i].verb);
+				check_person(world, vm, vm->person_verb);
 			else
 				world_say(world, "        not so: %s", world->model->error);
 		} else {

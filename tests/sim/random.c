@@ -16,6 +16,7 @@
 #define TWICE 10	/* every so many seeds run twice, and must come to the same */
 #define SHRINK_MS 20000 /* of real time, to make a failing run small */
 #define FAILURES_MAX 5	/* then it is enough */
+#define PROGRESS_MS 60000
 
 /* What a run came to. */
 struct result {
@@ -263,6 +264,30 @@ run_seed(uint64_t seed, const struct options *options, struct tally *tally)
 	draft_dispose(&draft);
 }
 
+static void
+tell_pace(const struct tally *tally, int64_t took_ms)
+{
+	uint64_t ms = (uint64_t)took_ms + 1;
+
+	printf("# %" PRIu64 " steps a second, %" PRIu64 " seeds a second\n",
+	       tally->steps * 1000 / ms, tally->runs * 1000 / ms);
+}
+
+/* Where it is to last, how far it is. */
+static void
+tell_progress(const struct options *options, const struct tally *tally, uint64_t seed,
+	      int64_t began_ms, int64_t *told_ms)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (options->seconds == 0 || now_ms - *told_ms < PROGRESS_MS)
+		return;
+	*told_ms = now_ms;
+	printf("# after %" PRId64 " s, at seed %" PRIu64 ":\n", (now_ms - began_ms) / 1000, seed);
+	tell_pace(tally, now_ms - began_ms);
+	fflush(stdout);
+}
+
 static bool
 is_enough(const struct options *options, const struct tally *tally, int64_t began_ms)
 {
@@ -311,21 +336,22 @@ random_main(int count, char **words)
 {
 	struct options options = {.seed = 1, .failures = FAILURES_MAX};
 	struct tally tally = {0};
-	int64_t began_ms = clock_mono_ms(), took_ms;
+	int64_t began_ms = clock_mono_ms(), told_ms = began_ms;
 	uint64_t seed;
 
 	if (!read_options(&options, &count, &words) || count > 0)
 		fatal("an option is wrong; see sim help");
 	if (options.runs == 0 && options.steps == 0 && options.seconds == 0)
 		options.steps = 1000000;
-	for (seed = options.seed; !is_enough(&options, &tally, began_ms); seed++)
+	for (seed = options.seed; !is_enough(&options, &tally, began_ms); seed++) {
 		run_seed(seed, &options, &tally);
-	took_ms = clock_mono_ms() - began_ms + 1;
+		tell_progress(&options, &tally, seed, began_ms, &told_ms);
+	}
 	if (tally.failures == 0)
 		printf("ok - seeds %" PRIu64 " to %" PRIu64 ": %" PRIu64 " steps in %" PRIu64
 		       " runs, %" PRIu64 " of them twice, %" PRIu64 " things that happened\n",
 		       options.seed, seed - 1, tally.steps, tally.runs, tally.twice, tally.ops);
-	printf("# %" PRIu64 " steps a second\n", tally.steps * 1000 / (uint64_t)took_ms);
+	tell_pace(&tally, clock_mono_ms() - began_ms);
 	return tally.failures > 0;
 }
 

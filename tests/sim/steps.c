@@ -17,7 +17,7 @@ typedef int64_t step(struct entry *entry);
 static struct domain *
 domain_of(const struct entry *entry)
 {
-	return model_by_domid(entry->world->model, entry->domid);
+	return entry->domid ? model_by_domid(entry->world->model, entry->domid) : NULL;
 }
 
 static bool

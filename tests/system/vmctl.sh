@@ -11,7 +11,11 @@ fleet_enter "$@" || { skip "vmctl over four Dom0s" "no network namespace can be 
 lx_begin
 fleet_net || { not_ok "a network of our own"; lx_done; }
 
-declare -A xl=([db]="simxen_shutdown_ms = 3000")
+declare -A xl=(
+	[db]="simxen_shutdown_ms = 3000"
+	[www]='vif = [ "mac=00:16:3e:77:00:01,bridge=xenbr0" ]
+disk = [ "file:/srv/www.img,xvda,w", "file:/srv/www-data.img,xvdb,r" ]'
+)
 # dom0 NAME NUMBER VM...: with those VMs, in the group of the host's name.
 dom0() {
 	local name=$1 number=$2 vm i=1 sections=''
@@ -61,17 +65,27 @@ build,g-gamma"
 check_is "show has every column" \
 	"$(vmctl show www --csv -o all --no-header | tr ',' '\n' | wc -l)" \
 	"$(vmctl show www --csv -o all | head -n 1 | tr ',' '\n' | wc -l)"
+check_is "a VM's network interfaces" "$(vmctl nets www --csv --no-header -o vmName,host,mac,bridge)" \
+	www,alpha,00:16:3e:77:00:01,xenbr0
+check "with their figures" grep -qE '^[0-9]+,[0-9]+,[0-9]+$' <<<"$(vmctl nets www --csv --no-header -o inOctets,outOctets,inErrors)"
+check_is "its disks" "$(vmctl disks group:g-alpha --csv --no-header -o vmName,name | tr '\n' ' ')" "www,xvda www,xvdb "
+check "what hosts have free" grep -qE '^beta,/,[0-9]+,[0-9]+$' <<<"$(vmctl storage beta --csv --no-header -o host,path,size,free)"
+check_is "the plan of some" "$(vmctl plan group:g-beta -o name --no-header | tr '\n' ' ')" "db mail "
+status_is "a plan of a VM that is nowhere" 2 vmctl plan nix
+status_is "a service that is nowhere" 2 vmctl services nix
+status_is "a request that is nowhere" 2 vmctl requests nix
 status_is "a VM that is nowhere" 2 vmctl show nix
 status_is "an unknown command" 3 vmctl frob
 status_is "an unknown option" 3 vmctl list --frob
 status_is "an option of another command" 3 vmctl list --dot
+status_is "a table of what is none" 3 vmctl deps --csv
 status_is "an unknown column" 3 vmctl list -o name,frob
 check "the JSON of each command fits its schema" tests/system/vmctl_schema.py "$LX_BUILD/vmctl" "$FLEET_CONF"
 commands=$(vmctl completion commands)
 for command in $commands; do
 	vmctl "$command" --help | grep -q '^Examples:' || not_ok "help of $command"
 done
-check_is "each command has help and examples" "$(wc -w <<<"$commands")" 27
+check_is "each command has help and examples" "$(wc -w <<<"$commands")" 30
 check "completion is a script" bash -n <(vmctl completion bash)
 check "completion knows VMs" sh -c "'$LX_BUILD/vmctl' -f '$FLEET_CONF' completion names | grep -qx www"
 
@@ -88,6 +102,7 @@ check_wait 10 "it was given" given
 status_is "memory over the most: some" 1 vmctl memory www=310 db=100G
 status_is "memory of nothing that is up: none" 2 vmctl memory db=100G
 status_is "no size is a usage error" 3 vmctl memory www
+status_is "memory of a VM that is nowhere" 2 vmctl memory nix=300
 status_is "dry run" 0 vmctl shutdown --all --dry-run
 check_is "it did nothing" "$(vmctl list state:running --no-header | wc -l)" 7
 status_is "one name among many is wrong: nothing is done" 2 vmctl pause www nix
@@ -103,6 +118,8 @@ id=$(vmctl shutdown backup --no-wait | sed 's/.*accepted: //')
 check "without waiting it tells the id" grep -q '^vmctl-' <<<"$id"
 check_wait 10 "and it is done" state_is backup shutdown
 check_is "and readable" "$(vmctl requests "$id" --csv --no-header -o vm,verb,state)" backup,shutdown,succeeded
+status_is "what is over is not taken back" 2 vmctl cancel "$id"
+check "which JSON says as well" grep -q '"outcome": "failed"' <<<"$(vmctl cancel "$id" --json 2>/dev/null)"
 status_is "start" 0 vmctl start backup
 status_is "save" 0 vmctl save mail
 check_is "saved" "$(state mail)" suspended
@@ -214,6 +231,18 @@ status_is "top needs a terminal" 3 vmctl top
 
 # ---- hosts that do not answer ----
 vmctl list >/dev/null
+vmctl pause build </dev/null >/dev/null
+touch "$LX_DIR/marker"
+# Rows on disk are renewed when they are of some age.
+kept() { vmctl list "$@" >/dev/null && [ "$LX_DIR/cache/gamma.vm" -nt "$LX_DIR/marker" ]; }
+lx_wait 10 kept build -o name,state
+fleet_cut gamma
+check_is "a state that was seen last is the one that is known, if other fields were older" \
+	"$(vmctl state build -o state --no-header 2>/dev/null)" paused
+fleet_mend gamma
+vmctl unpause build </dev/null >/dev/null
+touch "$LX_DIR/marker"
+lx_wait 10 kept
 fleet_cut gamma
 took_under "a host that is cut off costs its timeout once" 1700 vmctl list
 output=$(vmctl list build -o name,state,stale,age --csv --no-header 2>"$LX_DIR/err")
@@ -257,7 +286,7 @@ check "a wrong password is said" grep -q 'password, or its protocol, is wrong' <
 check "an unknown user is said" grep -q 'it knows no such user' <<<"$(error nobody)"
 check "a wrong community may be the reason of silence" grep -q 'community' <<<"$(error quiet)"
 check "a name without an address" grep -q 'no address for noname.invalid' <<<"$(error noname)"
-took_under "they cost no timeout" 250 vmctl hosts wrong nobody
+took_under "they cost no timeout" 2000 vmctl hosts wrong nobody --timeout 2s
 check "who may only read is told so" sh -c \
 	"'$LX_BUILD/vmctl' -f '$FLEET_CONF' -H reader pause build 2>&1 | grep -q 'does not let us ask'"
 fleet_conf
@@ -295,6 +324,24 @@ check_is "discover by broadcast gives lines for vmctl.conf" \
 { cat "$LX_DIR/none.conf" "$LX_DIR/found"; } >"$LX_DIR/both.conf"
 chmod 600 "$LX_DIR/both.conf"
 check_is "which it then takes" "$("$LX_BUILD/vmctl" -f "$LX_DIR/both.conf" list state:running --no-header | wc -l)" 7
+
+# A name server of our own, for whom resolv.conf names it.
+if command -v dnsmasq >/dev/null && unshare -m true 2>/dev/null; then
+	dnsmasq -k -C /dev/null --no-resolv --no-hosts --listen-address=127.0.0.1 --bind-interfaces --pid-file= --user="$(id -un)" \
+		--srv-host=_snmp._udp.fleet.test,a.fleet.test,161 --host-record=a.fleet.test,"$FLEET_NET.1" \
+		--srv-host=_snmp._udp.fleet.test,b.fleet.test,161 --host-record=b.fleet.test,"$FLEET_NET.2" </dev/null >"$LX_DIR/dnsmasq.log" 2>&1 &
+	LX_PIDS+=($!)
+	lx_wait 10 grep -q ' 0100007F:0035 ' /proc/net/udp
+	echo 'nameserver 127.0.0.1' >"$LX_DIR/resolv.conf"
+	with_dns() { unshare -m sh -c 'mount --bind "$0" /etc/resolv.conf && exec "$@"' "$LX_DIR/resolv.conf" "$@"; }
+	with_dns "$LX_BUILD/vmctl" -f "$LX_DIR/none.conf" discover --srv fleet.test >"$LX_DIR/found" 2>&1
+	check_is "discover by the DNS gives them by their names there" \
+		"$(sed -nE 's/^(host "[a-z]*" \{ address = "[a-z.]*").*/\1/p' "$LX_DIR/found" | sort | tr '\n' ';')" \
+		'host "alpha" { address = "a.fleet.test";host "beta" { address = "b.fleet.test";'
+	status_is "and says where there are none" 2 with_dns "$LX_BUILD/vmctl" -f "$LX_DIR/none.conf" discover --srv nix.test
+else
+	skip "discover by the DNS" "there is no dnsmasq, or no mount namespace can be made"
+fi
 
 # ---- checks as a monitoring plugin ----
 status_is "check: OK" 0 vmctl check www

@@ -16,7 +16,7 @@ TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": 
          "integer": int}
 COMMANDS = [
     ("hosts", []), ("list", []), ("show", ["--all"]), ("locate", []), ("state", []),
-    ("services", []), ("deps", []), ("plan", []), ("events", []), ("requests", []),
+    ("services", []), ("nets", []), ("disks", []), ("storage", []), ("deps", []), ("plan", []), ("events", []), ("requests", []),
     ("unpause", ["--all", "--dry-run"]), ("memory", ["*=300", "--dry-run"]),
     ("discover", ["127.0.0.2"]), ("top", ["--once"]),
 ]

@@ -33,6 +33,35 @@ acts_order(struct acts *acts, size_t first, size_t behind)
 	acts->list[behind].waits++;
 }
 
+bool
+acts_waves(struct acts *acts)
+{
+	size_t *waits = mem_array(acts->count, sizeof(*waits));
+	size_t *queue = mem_array(acts->count, sizeof(*queue)), count = 0;
+
+	for (size_t i = 0; i < acts->count; i++) {
+		waits[i] = acts->list[i].waits;
+		acts->list[i].wave = 1;
+		if (waits[i] == 0)
+			queue[count++] = i;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct act *act = &acts->list[queue[i]];
+
+		for (size_t j = 0; j < act->then_count; j++) {
+			struct act *next = &acts->list[act->then[j]];
+
+			if (next->wave <= act->wave)
+				next->wave = act->wave + 1;
+			if (--waits[act->then[j]] == 0)
+				queue[count++] = act->then[j];
+		}
+	}
+	free(waits);
+	free(queue);
+	return count == acts->count;
+}
+
 /* FNV-1a: short, and the same each time. */
 static uint32_t
 name_hash(const struct act *act)
@@ -214,8 +243,11 @@ act_is_good(enum act_state state)
 
 /* Whoever waits for it may begin now, or never. */
 static void
-act_release(struct acts *acts, struct act *act, bool succeeded)
+act_release(struct acts *acts, struct act *act)
 {
+	bool succeeded = act_is_good(act->state);
+
+	act->released = true;
 	for (size_t i = 0; i < act->then_count; i++) {
 		struct act *next = &acts->list[act->then[i]];
 		char text[VMCTL_ERROR_SIZE];
@@ -242,7 +274,8 @@ act_end(struct acts *acts, struct act *act, enum act_state state, const char *te
 	TEXT_SET(act->text, text);
 	acts->over++;
 	act_print(acts, act);
-	act_release(acts, act, act_is_good(state));
+	if (acts->running)
+		act_release(acts, act);
 }
 
 static void
@@ -345,6 +378,21 @@ acts_status(const struct acts *acts)
 	return good == acts->count ? EXIT_ALL : good > 0 ? EXIT_SOME : EXIT_NONE;
 }
 
+/* Those that wait for nobody, and those behind what had ended before. */
+static void
+acts_begin(struct acts *acts)
+{
+	acts->running = true;
+	for (size_t i = 0; i < acts->count; i++) {
+		struct act *act = &acts->list[i];
+
+		if (act->state == ACT_WAITS && act->waits == 0)
+			act_begin(acts, act);
+		else if (act->state != ACT_WAITS && act->state != ACT_OPEN && !act->released)
+			act_release(acts, act);
+	}
+}
+
 int
 acts_run(struct acts *acts)
 {
@@ -358,9 +406,7 @@ acts_run(struct acts *acts)
 
 	event_add(interrupt, NULL);
 	event_add(tick, &second);
-	for (size_t i = 0; i < acts->count; i++)
-		if (acts->list[i].state == ACT_WAITS && acts->list[i].waits == 0)
-			act_begin(acts, &acts->list[i]);
+	acts_begin(acts);
 	if (!vmctl_run(context->vmctl, deadline_ms))
 		acts->left = true;
 	status_clear(acts);
@@ -375,23 +421,46 @@ acts_run(struct acts *acts)
 
 /* ---- before ---- */
 
+static void
+act_show(const struct act *act, size_t step)
+{
+	if (step > 0)
+		printf("%zu. ", step);
+	printf("%s on %s: would %s", act->name, vmctl_host_name(act->host),
+	       name_of(verb_names, (int)act->request.verb));
+	if (act->request.number)
+		printf(" %" PRIu32, act->request.number);
+	printf("%s\n", act->needed ? ", as others need it" : "");
+}
+
+/* Wave by wave; what has ended was said when it did. Where there is one alone, it has no number. */
 int
 acts_show(struct acts *acts)
 {
-	for (size_t i = 0; i < acts->count && prints_lines(acts); i++) {
+	size_t first = SIZE_MAX, last = 0, step = 0;
+
+	if (!prints_lines(acts)) {
+		acts_print(acts);
+		return EXIT_ALL;
+	}
+	for (size_t i = 0; i < acts->count; i++) {
 		const struct act *act = &acts->list[i];
 
 		if (act->state != ACT_WAITS)
-			continue; /* said when it ended */
-		printf("%s on %s: would %s", act->name, vmctl_host_name(act->host),
-		       name_of(verb_names, (int)act->request.verb));
-		if (act->request.number)
-			printf(" %" PRIu32, act->request.number);
-		printf("%s%s\n", act->needed ? ", as others need it" : "",
-		       act->waits > 0 ? ", after others" : "");
+			continue;
+		first = act->wave < first ? act->wave : first;
+		last = act->wave > last ? act->wave : last;
 	}
-	if (!prints_lines(acts))
-		acts_print(acts);
+	for (size_t wave = first; wave <= last; wave++) {
+		bool any = false;
+
+		for (size_t i = 0; i < acts->count; i++)
+			if (acts->list[i].state == ACT_WAITS && acts->list[i].wave == wave) {
+				act_show(&acts->list[i], first < last ? step + 1 : 0);
+				any = true;
+			}
+		step += any;
+	}
 	return EXIT_ALL;
 }
 

@@ -27,9 +27,11 @@ struct act {
 	enum request_state request_state;
 	char text[VMCTL_ERROR_SIZE]; /* why, or what of it */
 	size_t waits;		     /* acts that it waits for */
+	size_t wave;		     /* its place in the order, from 1; of acts_waves() */
 	size_t *then;		     /* acts that wait for it */
 	size_t then_count;
-	bool needed; /* no target: a target needs it */
+	bool needed;   /* no target: a target needs it */
+	bool released; /* those that wait for it were told how it ended */
 	int64_t begun_ms;
 };
 
@@ -38,6 +40,7 @@ struct acts {
 	struct act *list;
 	size_t count, open, over;
 	const char *done; /* the word for what is done: "paused" */
+	bool running;	  /* until then nothing goes out, whatever has ended */
 	bool left;	  /* Ctrl-C, or the time is over */
 	struct vm_list vms;
 };
@@ -46,9 +49,20 @@ struct act *acts_add(struct acts *acts, struct vmctl_host *host, const char *nam
 		     uint32_t number);
 /* Act number `behind` waits for act number `first`. */
 void acts_order(struct acts *acts, size_t first, size_t behind);
+/* Finds the place of each in the order. False: some wait for each other, in a circle. */
+bool acts_waves(struct acts *acts);
+enum order { ORDER_NONE, ORDER_PROVIDERS_FIRST, ORDER_DEPENDENTS_FIRST };
+
+/*
+ * order.c: puts the acts, one for each of acts->vms, in that order, by the graph of all hosts. With
+ * the providers first (of a launch), those that the VMs need and that do not run are added. Says
+ * VMs on two hosts, who needs what is to be shut down, and circles. False: there is one among them.
+ */
+bool acts_sort(struct acts *acts, enum order order);
 /* The ids of all; under --id the same command has the same ones. */
 void acts_name(struct acts *acts);
-/* Ends an act that needs not, or cannot, be asked for. */
+/* Ends an act that needs not, or cannot, be asked for. Those that wait for it begin, if at all, in
+ * acts_run(). */
 void act_end(struct acts *acts, struct act *act, enum act_state state, const char *text);
 /* Does all; prints each as it ends. The exit status. */
 int acts_run(struct acts *acts);

@@ -7,10 +7,7 @@
 #include "tools/vmctl/act.h"
 #include "tools/vmctl/graph.h"
 
-#define IN(state) (1u << (state))
-
 enum confirm { CONFIRM_NEVER, CONFIRM_MANY, CONFIRM_ALWAYS };
-enum order { ORDER_NONE, ORDER_PROVIDERS_FIRST, ORDER_DEPENDENTS_FIRST };
 
 static const struct deed {
 	const char *command;
@@ -19,22 +16,26 @@ static const struct deed {
 	const char *done, *asked;
 	enum confirm confirm;
 	enum order order;
+	bool starts; /* a VM that may be on two hosts */
 } deeds[] = {
     {"start", VERB_START, IN(VM_RUNNING) | IN(VM_PREPARING), "started", "Start", CONFIRM_NEVER,
-     ORDER_NONE},
+     ORDER_NONE, true},
     {"shutdown", VERB_SHUTDOWN, IN(VM_SHUTDOWN) | IN(VM_CRASHED) | IN(VM_SUSPENDED), "shut down",
-     "Shut down", CONFIRM_MANY, ORDER_DEPENDENTS_FIRST},
-    {"reboot", VERB_REBOOT, 0, "rebooted", "Reboot", CONFIRM_MANY, ORDER_NONE},
-    {"pause", VERB_PAUSE, IN(VM_PAUSED), "paused", "Pause", CONFIRM_MANY, ORDER_NONE},
-    {"unpause", VERB_UNPAUSE, IN(VM_RUNNING), "unpaused", "Unpause", CONFIRM_NEVER, ORDER_NONE},
+     "Shut down", CONFIRM_MANY, ORDER_DEPENDENTS_FIRST, false},
+    {"reboot", VERB_REBOOT, 0, "rebooted", "Reboot", CONFIRM_MANY, ORDER_NONE, false},
+    {"pause", VERB_PAUSE, IN(VM_PAUSED), "paused", "Pause", CONFIRM_MANY, ORDER_NONE, false},
+    {"unpause", VERB_UNPAUSE, IN(VM_RUNNING), "unpaused", "Unpause", CONFIRM_NEVER, ORDER_NONE,
+     false},
     {"destroy", VERB_DESTROY, IN(VM_SHUTDOWN) | IN(VM_SUSPENDED), "destroyed (its disks stay)",
-     "Destroy", CONFIRM_ALWAYS, ORDER_NONE},
-    {"save", VERB_SAVE, IN(VM_SUSPENDED), "saved", "Save (and stop)", CONFIRM_MANY, ORDER_NONE},
+     "Destroy", CONFIRM_ALWAYS, ORDER_NONE, false},
+    {"save", VERB_SAVE, IN(VM_SUSPENDED), "saved", "Save (and stop)", CONFIRM_MANY, ORDER_NONE,
+     false},
     {"restore", VERB_RESTORE, IN(VM_RUNNING) | IN(VM_PAUSED), "restored", "Restore", CONFIRM_NEVER,
-     ORDER_NONE},
-    {"launch", VERB_LAUNCH, 0, "launched", "Launch", CONFIRM_NEVER, ORDER_PROVIDERS_FIRST},
-    {"memory", VERB_MEMORY, 0, "has it", "Change the memory of", CONFIRM_NEVER, ORDER_NONE},
-    {"maintenance", VERB_MAINTENANCE, 0, "done", "Maintenance of", CONFIRM_NEVER, ORDER_NONE},
+     ORDER_NONE, true},
+    {"launch", VERB_LAUNCH, 0, "launched", "Launch", CONFIRM_NEVER, ORDER_PROVIDERS_FIRST, true},
+    {"memory", VERB_MEMORY, 0, "has it", "Change the memory of", CONFIRM_NEVER, ORDER_NONE, false},
+    {"maintenance", VERB_MAINTENANCE, 0, "done", "Maintenance of", CONFIRM_NEVER, ORDER_NONE,
+     false},
 };
 
 static const struct deed *
@@ -65,16 +66,35 @@ is_left_over(const struct deed *deed, const struct mib_vm *vm)
 	return deed->verb == VERB_DESTROY && !(vm->absent >> mib_vm_BIT_domid & 1) && vm->domid > 0;
 }
 
+/* Another host of the targets' that has a VM of the same name; NULL: none. */
+static const struct vmctl_host *
+other_host(const struct acts *acts, size_t number)
+{
+	const struct vm_list *vms = &acts->vms;
+	const char *name = vms_name(vms, number);
+
+	if (number > 0 && strcmp(vms_name(vms, number - 1), name) == 0)
+		return vms->list[number - 1].host;
+	if (number + 1 < vms->count && strcmp(vms_name(vms, number + 1), name) == 0)
+		return vms->list[number + 1].host;
+	return NULL;
+}
+
 static void
 act_look(struct acts *acts, const struct deed *deed, size_t number, const struct mib_vm *vm)
 {
 	struct act *act = &acts->list[number];
+	const struct vmctl_host *other = deed->starts ? other_host(acts, number) : NULL;
 	char text[VMCTL_ERROR_SIZE];
 
-	if (!host_answers(act->host)) {
+	if (other) {
+		TEXT_FORMAT(text, "it is on %s as well; say which is meant, as %s@%s",
+			    vmctl_host_name(other), act->name, vmctl_host_name(act->host));
+		act_end(acts, act, ACT_FAILED, text);
+	} else if (!host_answers(act->host)) {
 		TEXT_FORMAT(text, "its host does not answer (%s)", vmctl_host_error(act->host));
 		act_end(acts, act, ACT_FAILED, text);
-	} else if (deed->already & IN(vm->state) && !is_left_over(deed, vm)) {
+	} else if (vm_state_in(vm, deed->already) && !is_left_over(deed, vm)) {
 		TEXT_FORMAT(text, "it is %s", name_of(vm_state_names, vm->state));
 		act_end(acts, act, ACT_ALREADY, text);
 	} else {
@@ -91,138 +111,6 @@ acts_look(struct acts *acts, const struct deed *deed)
 		vmctl_row(acts->vms.list[i].host, KIND_VM, acts->vms.list[i].position, &vm);
 		act_look(acts, deed, i, &vm);
 	}
-}
-
-/* ---- order, over all hosts ---- */
-
-static const struct vm_list *sorting; /* qsort() hands nothing of ours on */
-
-static int
-place_compare(const struct vmctl_host *host, uint32_t position, const struct vm_ref *ref)
-{
-	if (host != ref->host)
-		return (uintptr_t)host > (uintptr_t)ref->host ? 1 : -1;
-	return (position > ref->position) - (position < ref->position);
-}
-
-static int
-act_compare(const void *a, const void *b)
-{
-	const struct vm_ref *left = &sorting->list[*(const size_t *)a];
-
-	return place_compare(left->host, left->position, &sorting->list[*(const size_t *)b]);
-}
-
-static int
-node_compare(const void *key, const void *act)
-{
-	const struct node *node = key;
-
-	return place_compare(node->host, node->position, &sorting->list[*(const size_t *)act]);
-}
-
-/* The act of each node, or GRAPH_NONE; acts are of the list of VMs, in its order. */
-static size_t *
-acts_of_nodes(const struct acts *acts, const struct graph *graph)
-{
-	size_t *act_of = mem_array(graph->nodes_count, sizeof(*act_of));
-	size_t *order = mem_array(acts->count, sizeof(*order));
-
-	sorting = &acts->vms;
-	for (size_t i = 0; i < acts->count; i++)
-		order[i] = i;
-	if (acts->count > 0)
-		qsort(order, acts->count, sizeof(*order), act_compare);
-	for (size_t i = 0; i < graph->nodes_count; i++) {
-		const size_t *found = graph->nodes[i].host && acts->count > 0
-					  ? bsearch(&graph->nodes[i], order, acts->count,
-						    sizeof(*order), node_compare)
-					  : NULL;
-
-		act_of[i] = found ? *found : GRAPH_NONE;
-	}
-	free(order);
-	return act_of;
-}
-
-/* What the targets need and what does not run is launched as well, from host to host. */
-static void
-add_needed(struct acts *acts, const struct deed *deed, const struct graph *graph, size_t at,
-	   size_t *act_of)
-{
-	for (size_t e = graph->nodes[at].needs; e != GRAPH_NONE; e = graph->edges[e].next_needs) {
-		size_t provider = graph->edges[e].provider;
-		const struct node *node = &graph->nodes[provider];
-
-		if (!node->host || act_of[provider] != GRAPH_NONE || node->state == VM_RUNNING ||
-		    !host_answers(node->host))
-			continue;
-		act_of[provider] = acts->count;
-		acts_add(acts, node->host, node->name, deed->verb, 0)->needed = true;
-		add_needed(acts, deed, graph, provider, act_of);
-	}
-}
-
-static void
-acts_connect(struct acts *acts, const struct deed *deed, const struct graph *graph,
-	     const size_t *act_of)
-{
-	for (size_t i = 0; i < graph->edges_count; i++) {
-		size_t dependent = act_of[graph->edges[i].dependent];
-		size_t provider = act_of[graph->edges[i].provider];
-
-		if (dependent == GRAPH_NONE || provider == GRAPH_NONE || dependent == provider)
-			continue;
-		if (deed->order == ORDER_PROVIDERS_FIRST)
-			acts_order(acts, provider, dependent);
-		else
-			acts_order(acts, dependent, provider);
-	}
-}
-
-/* VMs that run on and need one that is to be shut down: they will be paused until it is back. */
-static void
-say_dependents(const struct graph *graph, const size_t *act_of)
-{
-	for (size_t i = 0; i < graph->edges_count; i++) {
-		const struct edge *edge = &graph->edges[i];
-		char dependent[2 * VM_NAME_SIZE], provider[2 * VM_NAME_SIZE];
-
-		if (act_of[edge->provider] == GRAPH_NONE || act_of[edge->dependent] != GRAPH_NONE ||
-		    graph->nodes[edge->dependent].state != VM_RUNNING)
-			continue;
-		node_text(&graph->nodes[edge->dependent], dependent, sizeof(dependent));
-		node_text(&graph->nodes[edge->provider], provider, sizeof(provider));
-		fprintf(stderr, "vmctl: %s runs, and needs %s of %s\n", dependent, edge->service,
-			provider);
-	}
-}
-
-/* False: there is a circle among them. */
-static bool
-acts_sort(struct acts *acts, const struct deed *deed)
-{
-	struct graph graph;
-	size_t *act_of, targets = acts->count;
-	bool circle = false;
-
-	graph_build(acts->context, &graph);
-	act_of = acts_of_nodes(acts, &graph);
-	if (deed->order == ORDER_PROVIDERS_FIRST)
-		for (size_t i = 0; i < graph.nodes_count; i++)
-			if (act_of[i] < targets)
-				add_needed(acts, deed, &graph, i, act_of);
-	for (size_t i = 0; i < graph.nodes_count; i++)
-		circle |= graph.nodes[i].in_cycle && act_of[i] != GRAPH_NONE;
-	if (circle)
-		graph_say_cycles(&graph, stderr);
-	else
-		acts_connect(acts, deed, &graph, act_of);
-	if (deed->order == ORDER_DEPENDENTS_FIRST && !circle)
-		say_dependents(&graph, act_of);
-	free(act_of);
-	graph_free(&graph);
-	return !circle;
 }
 
 /* ---- all of them ---- */
@@ -303,7 +191,7 @@ acts_of_targets(struct context *context, const struct deed *deed, uint32_t numbe
 				    : NULL;
 	if (targets)
 		status = acts_find(&acts, deed, targets, number);
-	if (status == EXIT_ALL && deed->order != ORDER_NONE && !acts_sort(&acts, deed))
+	if (status == EXIT_ALL && deed->order != ORDER_NONE && !acts_sort(&acts, deed->order))
 		status = EXIT_NONE;
 	if (status == EXIT_ALL) {
 		acts_look(&acts, deed);
@@ -383,9 +271,10 @@ size_mib(const char *text)
 	return (uint32_t)(number * factor);
 }
 
-/* Each word is of its own amount, so its VMs are found one word after the other. */
-static bool
-memory_word(struct acts *acts, char *word)
+/* Each word is of its own amount, so its VMs are found one word after the other. EXIT_ALL: go on.
+ */
+static int
+memory_word(struct acts *acts, char *word, bool hosts_missing)
 {
 	char *equals = strrchr(word, '=');
 	uint32_t mib = equals ? size_mib(equals + 1) : 0;
@@ -393,17 +282,15 @@ memory_word(struct acts *acts, char *word)
 	struct vm_list vms;
 	size_t wrong;
 
-	if (mib == 0) {
-		usage_error(acts->context, "\"%s\": write TARGET=SIZE, as www=512M or group:db=2G",
-			    word);
-		return false;
-	}
+	if (mib == 0)
+		return usage_error(acts->context,
+				   "\"%s\": write TARGET=SIZE, as www=512M or group:db=2G", word);
 	*equals = 0;
 	targets = targets_new(acts->context, &word, 1, false);
 	if (!targets)
-		return false;
+		return EXIT_USAGE;
 	vms_collect(acts->context, targets, &vms);
-	wrong = targets_complain(targets, false, true);
+	wrong = targets_complain(targets, hosts_missing, true);
 	for (size_t i = 0; i < vms.count; i++) {
 		struct act *act =
 		    acts_add(acts, vms.list[i].host, vms_name(&vms, i), VERB_MEMORY, mib);
@@ -417,7 +304,7 @@ memory_word(struct acts *acts, char *word)
 	}
 	vms_free(&vms);
 	targets_free(targets);
-	return wrong == 0;
+	return wrong == 0 ? EXIT_ALL : EXIT_NONE;
 }
 
 /* VMs that are not up have no memory to change. */
@@ -440,21 +327,22 @@ cmd_memory(struct context *context)
 	static const struct vmctl_want want = {KIND_VM, VM_BASIC, NULL};
 	const struct deed *deed = deed_of("memory");
 	struct acts acts = {.context = context, .done = deed->done};
-	bool ok = id_check(context);
-	int status = EXIT_USAGE;
+	int status = EXIT_ALL;
+	bool missing;
 
 	if (context->words_count == 0)
 		return usage_error(context, "of which VM? write TARGET=SIZE, as www=512M");
-	if (!ok || !fleet_choose(context))
+	if (!id_check(context) || !fleet_choose(context))
 		return EXIT_USAGE;
 	fleet_fetch(context, &want, 1);
-	if (fleet_report(context) == EXIT_NONE)
-		return EXIT_NONE;
-	for (int i = 0; i < context->words_count && ok; i++)
-		ok = memory_word(&acts, context->words[i]);
-	if (ok) {
+	missing = fleet_report(context) != EXIT_ALL;
+	for (int i = 0; i < context->words_count && status == EXIT_ALL; i++)
+		status = memory_word(&acts, context->words[i], missing);
+	if (status == EXIT_ALL) {
 		memory_look(&acts);
 		status = acts_do(&acts, deed);
+	} else if (status == EXIT_NONE) {
+		fprintf(stderr, "vmctl memory: nothing was done\n");
 	}
 	acts_free(&acts);
 	return status;
@@ -467,8 +355,8 @@ cmd_rebuild(struct context *context)
 {
 	static const struct vmctl_want want = {KIND_HOST, VMCTL_FIELD(mib_host, name), NULL};
 	static const struct deed rebuild = {
-	    "rebuild", VERB_REBUILD,  0,	 "its configuration was read anew",
-	    "",	       CONFIRM_NEVER, ORDER_NONE};
+	    "rebuild", VERB_REBUILD,  0,	  "its configuration was read anew",
+	    "",	       CONFIRM_NEVER, ORDER_NONE, false};
 	struct acts acts = {.context = context, .done = rebuild.done};
 	int status;
 
@@ -491,52 +379,79 @@ cmd_rebuild(struct context *context)
 
 /* ---- cancel ---- */
 
-struct cancel {
-	struct context *context;
-	size_t done, count;
-};
-
 static void
 cancelled(void *arg, struct vmctl_host *host, const struct vmctl_request *request,
 	  const struct vmctl_outcome *outcome)
 {
-	struct cancel *cancel = arg;
+	struct acts *acts = arg;
 	bool done = outcome->state == REQUEST_CANCELLED;
 
-	cancel->done += done;
-	printf("%s on %s: %s%s\n", request->id, vmctl_host_name(host),
-	       done ? "taken back" : "not taken back: ", done ? "" : outcome->error);
+	for (size_t i = 0; i < acts->count; i++) {
+		struct act *act = &acts->list[i];
+
+		if (act->state == ACT_OPEN && act->host == host &&
+		    strcmp(act->request.id, request->id) == 0)
+			act_end(acts, act, done ? ACT_DONE : ACT_FAILED,
+				done ? request->id : outcome->error);
+	}
+}
+
+/* The requests of that id, on whatever host; their number. */
+static size_t
+cancel_word(struct acts *acts, const char *id)
+{
+	const struct context *context = acts->context;
+	struct mib_request request;
+	size_t found = 0;
+
+	for (size_t i = 0; i < context->hosts_count; i++)
+		for (size_t j = 0; vmctl_row(context->hosts[i], KIND_REQUEST, j, &request); j++) {
+			char text[VMCTL_ERROR_SIZE];
+			struct act *act;
+
+			if (strcmp(request.id, id) != 0)
+				continue;
+			act = acts_add(acts, context->hosts[i], request.vm, request.verb,
+				       request.number);
+			TEXT_SET(act->request.id, id);
+			found++;
+			/* One that is over would go out of the table, and with it what became of
+			 * it. */
+			TEXT_FORMAT(text, "it is %s already",
+				    name_of(request_state_names, request.state));
+			if (request.state == REQUEST_QUEUED)
+				act->state = ACT_OPEN;
+			else
+				act_end(acts, act, ACT_FAILED, text);
+		}
+	if (found == 0)
+		fprintf(stderr, "vmctl cancel: there is no request %s\n", id);
+	return found;
 }
 
 int
 cmd_cancel(struct context *context)
 {
 	static const struct vmctl_want want = {KIND_REQUEST, 0, NULL};
-	struct cancel cancel = {.context = context};
-	struct mib_request request;
+	struct acts acts = {.context = context, .done = "taken back"};
+	size_t missing = 0, done = 0;
 
 	if (context->words_count == 0)
 		return usage_error(context, "which requests? Give their ids; see vmctl requests");
 	if (!fleet_choose(context))
 		return EXIT_USAGE;
 	fleet_fetch(context, &want, 1);
-	for (int w = 0; w < context->words_count; w++) {
-		size_t found = 0;
-
-		for (size_t i = 0; i < context->hosts_count; i++)
-			for (size_t j = 0; vmctl_row(context->hosts[i], KIND_REQUEST, j, &request);
-			     j++)
-				if (strcmp(request.id, context->words[w]) == 0) {
-					vmctl_cancel(context->hosts[i], request.id, cancelled,
-						     &cancel);
-					found++;
-				}
-		cancel.count += found ? found : 1;
-		if (found == 0)
-			fprintf(stderr, "vmctl cancel: there is no request %s\n",
-				context->words[w]);
-	}
+	for (int i = 0; i < context->words_count; i++)
+		missing += cancel_word(&acts, context->words[i]) == 0;
+	for (size_t i = 0; i < acts.count; i++)
+		if (acts.list[i].state == ACT_OPEN)
+			vmctl_cancel(acts.list[i].host, acts.list[i].request.id, cancelled, &acts);
 	vmctl_run(context->vmctl, 0);
+	acts_show(&acts);
 	fleet_report(context);
-	return cancel.done == cancel.count ? EXIT_ALL : cancel.done > 0 ? EXIT_SOME : EXIT_NONE;
+	for (size_t i = 0; i < acts.count; i++)
+		done += acts.list[i].state == ACT_DONE;
+	missing += acts.count - done;
+	acts_free(&acts);
+	return missing == 0 ? EXIT_ALL : done > 0 ? EXIT_SOME : EXIT_NONE;
 }

@@ -292,6 +292,26 @@ check_hosts(struct check *check, const char *pattern)
 	return found;
 }
 
+/* The same VM on two hosts: nobody is to guess which is it, and if both are up its disks are lost.
+ */
+static void
+check_twice(struct check *check, const struct vm_list *vms, size_t at)
+{
+	const struct vm_ref *one = &vms->list[at - 1], *other = &vms->list[at];
+	const uint32_t down = IN(VM_SHUTDOWN) | IN(VM_CRASHED) | IN(VM_SUSPENDED);
+	struct mib_vm here, there;
+
+	if (strcmp(vms_name(vms, at - 1), vms_name(vms, at)) != 0)
+		return;
+	vmctl_row(one->host, KIND_VM, one->position, &here);
+	vmctl_row(other->host, KIND_VM, other->position, &there);
+	check_add(check,
+		  vm_state_in(&here, down) || vm_state_in(&there, down) ? CHECK_WARNING
+									: CHECK_CRITICAL,
+		  "%s is on %s and on %s", here.name, vmctl_host_name(one->host),
+		  vmctl_host_name(other->host));
+}
+
 static size_t
 check_vms(struct check *check, struct targets *targets)
 {
@@ -304,6 +324,8 @@ check_vms(struct check *check, struct targets *targets)
 
 		vmctl_row(vms.list[i].host, KIND_VM, vms.list[i].position, &vm);
 		check_vm(check, vms.list[i].host, &vm);
+		if (i > 0)
+			check_twice(check, &vms, i);
 	}
 	found = vms.count;
 	vms_free(&vms);
@@ -369,9 +391,19 @@ what_of(const struct context *context)
 					    : "VM";
 }
 
+/* Texts come from hosts: one line, and no | but ours. */
 static void
-check_print(const struct check *check)
+text_clean(char *text)
 {
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == '|')
+			*text = ' ';
+}
+
+static void
+check_print(struct check *check)
+{
+	text_clean(check->text);
 	printf("%s %s - ", check->what, status_names[check->worst]);
 	if (check->count == 1)
 		printf("%s%s%s\n", check->text, *check->perfdata ? " |" : "", check->perfdata);

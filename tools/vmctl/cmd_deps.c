@@ -60,19 +60,30 @@ tree_print(struct tree *tree, size_t at, size_t depth, const struct edge *edge)
 	}
 }
 
-/* All that a node needs, or that needs it. */
+/* All that these nodes need, or that needs them. */
 static void
-mark_all(struct graph *graph, size_t at, bool reverse)
+mark_all(struct graph *graph, const size_t *roots, size_t roots_count, bool reverse)
 {
-	struct node *node = &graph->nodes[at];
+	size_t *queue = mem_array(graph->nodes_count, sizeof(*queue)), count = 0;
 
-	if (node->marked)
-		return;
-	node->marked = true;
-	for (size_t e = reverse ? node->needed_by : node->needs; e != GRAPH_NONE;
-	     e = reverse ? graph->edges[e].next_needed_by : graph->edges[e].next_needs)
-		mark_all(graph, reverse ? graph->edges[e].dependent : graph->edges[e].provider,
-			 reverse);
+	for (size_t i = 0; i < roots_count; i++) {
+		graph->nodes[roots[i]].marked = true;
+		queue[count++] = roots[i];
+	}
+	for (size_t i = 0; i < count; i++) {
+		const struct node *node = &graph->nodes[queue[i]];
+
+		for (size_t e = reverse ? node->needed_by : node->needs; e != GRAPH_NONE;
+		     e = reverse ? graph->edges[e].next_needed_by : graph->edges[e].next_needs) {
+			size_t next =
+			    reverse ? graph->edges[e].dependent : graph->edges[e].provider;
+
+			if (!graph->nodes[next].marked)
+				queue[count++] = next;
+			graph->nodes[next].marked = true;
+		}
+	}
+	free(queue);
 }
 
 /* Without words, what has to do with any other; an external one that is named is meant as well. */
@@ -121,11 +132,14 @@ cmd_deps(struct context *context)
 {
 	const struct options *options = &context->options;
 	struct graph graph;
-	struct targets *targets = targets_new(context, context->words, context->words_count,
-					      options->all || context->words_count == 0);
+	struct targets *targets;
 	size_t *roots, count;
 	int status;
 
+	if (!only_json(context))
+		return EXIT_USAGE;
+	targets = targets_new(context, context->words, context->words_count,
+			      options->all || context->words_count == 0);
 	if (!targets || !fleet_choose(context)) {
 		targets_free(targets);
 		return EXIT_USAGE;
@@ -134,8 +148,7 @@ cmd_deps(struct context *context)
 	graph_build(context, &graph);
 	roots = mem_array(graph.nodes_count, sizeof(*roots));
 	count = roots_find(context, targets, &graph, roots);
-	for (size_t i = 0; i < count; i++)
-		mark_all(&graph, roots[i], options->required_by);
+	mark_all(&graph, roots, count, options->required_by);
 	if (options->dot)
 		draw_dot(&graph, stdout);
 	else if (options->svg)
@@ -146,6 +159,7 @@ cmd_deps(struct context *context)
 		print_trees(context, &graph, roots, count);
 	fflush(stdout);
 	graph_say_cycles(&graph, stderr);
+	graph_say_twice(&graph, stderr);
 	status = fleet_report(context);
 	if (targets_complain(targets, status != EXIT_ALL, false) > 0)
 		status = count > 0 ? EXIT_SOME : EXIT_NONE;

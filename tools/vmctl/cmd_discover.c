@@ -452,9 +452,9 @@ cmd_discover(struct context *context)
 	const struct options *options = &context->options;
 	char *broadcast = options->broadcast ? mem_string(options->broadcast) : NULL;
 	size_t ours = 0;
-	bool ok = true;
+	bool ok = only_json(context);
 
-	if (context->words_count == 0 && !broadcast && !options->srv)
+	if (ok && context->words_count == 0 && !broadcast && !options->srv)
 		return usage_error(context, "where? Give a range, --broadcast or --srv");
 	for (int i = 0; i < context->words_count && ok; i++)
 		ok = word_read(&discovery, context->words[i], false);

@@ -109,6 +109,7 @@ cmd_hosts(struct context *context)
 #define LIST_COLUMNS                                                                               \
 	"name,host,state,health,cpuUsed=CPU,memory,memoryUsed=USED,memoryMax=MAX,group,"           \
 	"lastChange=CHANGED,age"
+#define LOCATE_COLUMNS "name,host,uuid,state,age"
 #define STATE_COLUMNS "name,host,state,health,lastChange=SINCE,lastChangeReason=REASON,age"
 
 /* The targets of a command that only looks: without words, all. NULL: it was said. */
@@ -168,6 +169,7 @@ list_vms(struct context *context, const char *columns)
 	}
 	output_end(output);
 	status = fleet_report(context);
+	vms_say_twice(&vms);
 	status =
 	    status_with(status, targets_complain(targets, status != EXIT_ALL, false), vms.count);
 	vms_free(&vms);
@@ -176,28 +178,31 @@ list_vms(struct context *context, const char *columns)
 	return status;
 }
 
+/* Programs see by a key of its own what is last known only; people by the age. */
 static const char *
-columns_or(const struct context *context, const char *columns)
+columns_or(const struct context *context, const char *columns, const char *of_json)
 {
-	return context->options.columns ? context->options.columns : columns;
+	return context->options.columns			? context->options.columns
+	       : context->options.format == OUTPUT_JSON ? of_json
+							: columns;
 }
 
 int
 cmd_list(struct context *context)
 {
-	return list_vms(context, columns_or(context, LIST_COLUMNS));
+	return list_vms(context, columns_or(context, LIST_COLUMNS, LIST_COLUMNS ",stale"));
 }
 
 int
 cmd_state(struct context *context)
 {
-	return list_vms(context, columns_or(context, STATE_COLUMNS));
+	return list_vms(context, columns_or(context, STATE_COLUMNS, STATE_COLUMNS ",stale"));
 }
 
 int
 cmd_locate(struct context *context)
 {
-	return list_vms(context, columns_or(context, "name,host,uuid,state,age"));
+	return list_vms(context, columns_or(context, LOCATE_COLUMNS, LOCATE_COLUMNS ",stale"));
 }
 
 /* ---- show: everything about some VMs ---- */
@@ -270,10 +275,10 @@ cmd_show(struct context *context)
 	int status;
 
 	if (context->options.format != OUTPUT_TEXT)
-		return list_vms(context, columns_or(context, "all"));
+		return list_vms(context, columns_or(context, "all", "all"));
 	if (context->words_count == 0 && !context->options.all)
 		return usage_error(context, "which VM? see vmctl show --help");
-	if (!fields_choose(context, columns_or(context, "all"), kinds, NULL, &fields))
+	if (!fields_choose(context, columns_or(context, "all", "all"), kinds, NULL, &fields))
 		return EXIT_USAGE;
 	targets = look_targets(context);
 	if (!targets)
@@ -289,6 +294,7 @@ cmd_show(struct context *context)
 		show_vm(context, &fields, &item);
 	}
 	status = fleet_report(context);
+	vms_say_twice(&vms);
 	status =
 	    status_with(status, targets_complain(targets, status != EXIT_ALL, false), vms.count);
 	vms_free(&vms);

@@ -49,8 +49,20 @@ const struct command commands[] = {
      OPTIONS(OPT_ALL, OPT_REQUIRED_BY, OPT_DOT, OPT_SVG), cmd_deps},
     {"plan", "[TARGET ...]", "what each VM is to be, what it waits for, and why", NULL,
      "  vmctl plan\n"
-     "  vmctl plan www --json\n",
-     NULL, cmd_plan},
+     "  vmctl plan group:web --json\n",
+     NULL, cmd_vm_rows},
+    {"nets", "[TARGET ...]", "network interfaces of VMs: octets, errors, drops", NULL,
+     "  vmctl nets www\n"
+     "  vmctl nets --csv -o vmName,name,inOctets,outOctets\n",
+     NULL, cmd_vm_rows},
+    {"disks", "[TARGET ...]", "disks of VMs: what was read and written", NULL,
+     "  vmctl disks www\n"
+     "  vmctl disks group:db --json\n",
+     NULL, cmd_vm_rows},
+    {"storage", "[HOST ...]", "what is free where hosts keep disks", NULL,
+     "  vmctl storage\n"
+     "  vmctl storage dom0-a -o path,free --csv\n",
+     NULL, cmd_storage},
     {"events", "[TARGET ...]", "what happened, on all hosts",
      "Of each host the last 50, or --last N, or those after --since NUMBER (of one host). With\n"
      "--state-file FILE those after the last ones that it was given with this file: none is\n"

@@ -12,12 +12,12 @@ static const char script[] =
     "		case ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
     "	done\n"
     "	if [[ $word == -* ]]; then\n"
-    "		COMPREPLY=($(compgen -W \"$(vmctl completion options 2>/dev/null)\" -- "
+    "		COMPREPLY=($(compgen -W \"$(vmctl completion options $command 2>/dev/null)\" -- "
     "\"$word\"))\n"
     "	elif [[ -z $command ]]; then\n"
     "		COMPREPLY=($(compgen -W \"$(vmctl completion commands 2>/dev/null)\" -- "
     "\"$word\"))\n"
-    "	elif [[ $command == hosts || $command == rebuild ]]; then\n"
+    "	elif [[ $command == hosts || $command == storage || $command == rebuild ]]; then\n"
     "		COMPREPLY=($(compgen -W \"$(vmctl completion hosts 2>/dev/null)\" -- \"$word\"))\n"
     "	else\n"
     "		COMPREPLY=($(compgen -W \"$(vmctl completion names 2>/dev/null)\" -- \"$word\"))\n"
@@ -44,8 +44,7 @@ print_commands(struct context *context)
 static void
 print_options(struct context *context)
 {
-	(void)context;
-	options_print(stdout);
+	options_print(context->words_count > 1 ? command_find(context->words[1]) : NULL, stdout);
 }
 
 static void
@@ -88,7 +87,7 @@ cmd_completion(struct context *context)
 		     {"hosts", print_hosts},
 		     {"names", print_names}};
 
-	for (size_t i = 0; context->words_count == 1 && i < sizeof(words) / sizeof(words[0]); i++)
+	for (size_t i = 0; context->words_count > 0 && i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(words[i].word, context->words[0]) == 0) {
 			words[i].print(context);
 			return EXIT_ALL;

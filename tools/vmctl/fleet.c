@@ -237,6 +237,38 @@ vms_collect(const struct context *context, struct targets *targets, struct vm_li
 	vms_sort(vms);
 }
 
+static void
+say_place(const struct vm_ref *ref, const char *joint)
+{
+	struct mib_vm vm;
+
+	vmctl_row(ref->host, KIND_VM, ref->position, &vm);
+	fprintf(stderr, "%s on %s (%s%s)", joint, vmctl_host_name(ref->host),
+		vm.absent >> mib_vm_BIT_state & 1 ? "in some state"
+						  : name_of(vm_state_names, vm.state),
+		vmctl_rows_stale(ref->host, KIND_VM) ? ", last known" : "");
+}
+
+void
+vms_say_twice(const struct vm_list *vms)
+{
+	size_t first, i;
+
+	for (first = 0; first < vms->count; first = i) {
+		const char *name = vms_name(vms, first);
+
+		for (i = first + 1; i < vms->count && strcmp(name, vms_name(vms, i)) == 0; i++) {
+			if (i == first + 1) {
+				fprintf(stderr, "vmctl: %s is", name);
+				say_place(&vms->list[first], "");
+			}
+			say_place(&vms->list[i], " and");
+		}
+		if (i > first + 1)
+			fprintf(stderr, "\n");
+	}
+}
+
 void
 vms_free(struct vm_list *vms)
 {

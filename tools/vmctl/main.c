@@ -6,7 +6,10 @@
 
 #include "tools/vmctl/vmctl.h"
 
-#define CACHE_AGE_MS 60000 /* rows on disk are renewed when they are as old */
+/* Rows on disk are renewed when they are older than that: of a large fleet that is much to write.
+ */
+#define CACHE_AGE_MS 600 /* for each host ... */
+#define CACHE_AGE_MOST_MS 60000
 
 static void
 print_error(void *arg, const char *error)
@@ -25,6 +28,14 @@ raise_files(void)
 		return;
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static int64_t
+cache_age_ms(const struct vmctl *vmctl)
+{
+	int64_t age_ms = (int64_t)vmctl_hosts_count(vmctl) * CACHE_AGE_MS;
+
+	return age_ms < CACHE_AGE_MOST_MS ? age_ms : CACHE_AGE_MOST_MS;
 }
 
 int
@@ -51,7 +62,7 @@ main(int argc, char **argv)
 	vmctl_set_timeout(context.vmctl, context.options.timeout_ms, context.options.retries);
 	status = command->run(&context);
 	fflush(stdout);
-	vmctl_cache_write(context.vmctl, CACHE_AGE_MS);
+	vmctl_cache_write(context.vmctl, cache_age_ms(context.vmctl));
 	vmctl_free(context.vmctl);
 	free(context.options.hosts);
 	free(context.hosts);

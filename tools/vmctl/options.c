@@ -63,6 +63,15 @@ usage_error(const struct context *context, const char *format, ...)
 	return EXIT_USAGE;
 }
 
+bool
+only_json(const struct context *context)
+{
+	if (context->options.format != OUTPUT_CSV && !context->options.columns)
+		return true;
+	usage_error(context, "it has no --csv and no --columns; take --json");
+	return false;
+}
+
 /* A number from least to most; false: said. */
 static bool
 number_read(const struct context *context, const char *option, const char *text, long least,
@@ -209,10 +218,12 @@ list_has(const int *list, int id)
 }
 
 void
-options_print(FILE *to)
+options_print(const struct command *command, FILE *to)
 {
 	for (const struct option *option = long_options; option->name; option++)
-		fprintf(to, "--%s\n", option->name);
+		if (!command || list_has(common, option->val) ||
+		    list_has(command->options, option->val))
+			fprintf(to, "--%s\n", option->name);
 }
 
 static const char *

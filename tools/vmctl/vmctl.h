@@ -120,12 +120,15 @@ void commands_help(FILE *to);
  * was said (--help); else an exit status.
  */
 int arguments_read(struct context *context, int argc, char **argv, const struct command **command);
-/* Names of all options, a line each. */
-void options_print(FILE *to);
+/* Names of the options of a command (NULL: of all), a line each. */
+void options_print(const struct command *command, FILE *to);
 
 /* Says what is wrong, and returns EXIT_USAGE. */
 int usage_error(const struct context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* What a command prints is no table: false, and said, where one is wanted. */
+bool only_json(const struct context *context);
 
 /* ---- fleet.c ---- */
 
@@ -272,6 +275,14 @@ const char *tint_off(const struct context *context, enum tint tint);
 	(VMCTL_FIELD(mib_vm, name) | VMCTL_FIELD(mib_vm, uuid) | VMCTL_FIELD(mib_vm, state) |      \
 	 VMCTL_FIELD(mib_vm, health) | VMCTL_FIELD(mib_vm, group))
 
+#define IN(state) (1u << (state))
+/* Its state, which came from a host and may be any number, is one of those: IN(..) | IN(..). */
+static inline bool
+vm_state_in(const struct mib_vm *vm, uint32_t states)
+{
+	return vm->state >= 0 && vm->state < 32 && (states >> vm->state & 1);
+}
+
 /* VMs that match, by name and then by host. */
 struct vm_ref {
 	struct vmctl_host *host;
@@ -285,6 +296,8 @@ struct vm_list {
 };
 void vms_collect(const struct context *context, struct targets *targets, struct vm_list *vms);
 void vms_free(struct vm_list *vms);
+/* Says names that are on several hosts, with the state of the VM on each. */
+void vms_say_twice(const struct vm_list *vms);
 const char *vms_name(const struct vm_list *vms, size_t at);
 
 /* ---- the commands ---- */
@@ -296,7 +309,8 @@ int cmd_state(struct context *context);
 int cmd_events(struct context *context);
 int cmd_requests(struct context *context);
 int cmd_services(struct context *context);
-int cmd_plan(struct context *context);
+int cmd_vm_rows(struct context *context); /* plan, nets, disks */
+int cmd_storage(struct context *context);
 int cmd_deps(struct context *context);
 int cmd_action(struct context *context);
 int cmd_memory(struct context *context);

@@ -161,7 +161,28 @@ rows_write(const struct vmctl_host *host, enum mib_kind kind, const struct rows 
 	return true;
 }
 
-/* What is on disk stays while it is young, or says more than the new rows and is not much older. */
+/* VMs came or went, or one is in another state: that counts more than fields that are not asked
+ * for. */
+static bool
+vms_changed(const struct rows *old, const struct rows *new)
+{
+	struct mib_vm was, is;
+
+	if (!(old->fields & new->fields &VMCTL_FIELD(mib_vm, state)))
+		return false;
+	if (old->count != new->count)
+		return true;
+	for (size_t i = 0; i < old->count; i++) {
+		mib_unpack(KIND_VM, old->fields, old->at[i], 0, &was);
+		mib_unpack(KIND_VM, new->fields, new->at[i], 0, &is);
+		if (was.index != is.index || was.state != is.state)
+			return true;
+	}
+	return false;
+}
+
+/* What is on disk stays while it is young, or says more than the new rows, is still true, and not
+ * much older. */
 static bool
 file_stays(const struct vmctl_host *host, enum mib_kind kind, const char *path, int64_t max_age_ms)
 {
@@ -172,11 +193,12 @@ file_stays(const struct vmctl_host *host, enum mib_kind kind, const char *path, 
 
 	if (stat(path, &status) != 0)
 		return false;
-	written_ms = status.st_mtim.tv_sec * INT64_C(1000);
+	written_ms = status.st_mtim.tv_sec * INT64_C(1000) + status.st_mtim.tv_nsec / 1000000;
 	if (written_ms > now_ms - max_age_ms && written_ms <= now_ms)
 		return true;
 	stays = cache_read(host, kind, &old) && (old.fields & ~host->rows[kind].fields) != 0 &&
-		now_ms - old.wall_ms < KEEP_MS;
+		now_ms - old.wall_ms < KEEP_MS &&
+		!(kind == KIND_VM && vms_changed(&old, &host->rows[kind]));
 	rows_clear(&old);
 	return stays;
 }
