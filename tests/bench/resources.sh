@@ -65,19 +65,18 @@ measure_cpu_9() {
 # of an earlier one, so that they stand in four waves.
 SERVICES_EACH="tcp:80 tcp:22 udp:53"
 services_files() { # VMS
-	local i words
+	local words
 	words=$(sed -E 's/(\S+)/"\1"/g; s/ /, /g' <<<"$SERVICES_EACH")
 	mkdir "$LX_DIR/files" && "$LX_BUILD/simxen" --write-files "$LX_DIR/files" -n "$1" --services "${LX_NET%.*}" >/dev/null ||
 		give_up "simxen writes no files"
 	sed -i "s/^simxen_services.*/simxen_services = [ $words ]/" "$LX_DIR"/files/*.cfg
-	for ((i = 1; i <= $1; i++)); do
-		printf 'vm "vm%04d" {\n\tfile = "%s/files/vm%04d.cfg"\n' "$i" "$LX_DIR" "$i"
-		printf '\taddress = "%s"\n' "$(sed -nE 's/^simxen_address = "(.*)"/\1/p' "$LX_DIR/files/$(printf vm%04d "$i").cfg")"
-		printf '\tservice "80/tcp" { port = 20080 }\n\tservice "22/tcp" { port = 20022 }\n'
-		printf '\tservice "53/udp" { port = 20053 protocol = udp payload = dns }\n'
-		((i < 10)) || printf '\tneeds = {"vm%04d:80/tcp"}\n' $((i / 10))
-		echo '}'
-	done >"$LX_DIR/sections"
+	awk -F'"' '/^simxen_address/ { print FILENAME, $2 }' "$LX_DIR"/files/*.cfg | awk '{
+		printf "vm \"vm%04d\" {\n\tfile = \"%s\"\n\taddress = \"%s\"\n", NR, $1, $2
+		printf "\tservice \"80/tcp\" { port = 20080 }\n\tservice \"22/tcp\" { port = 20022 }\n"
+		printf "\tservice \"53/udp\" { port = 20053 protocol = udp payload = dns }\n"
+		if (NR >= 10) printf "\tneeds = {\"vm%04d:80/tcp\"}\n", NR / 10
+		print "}"
+	}' >"$LX_DIR/sections"
 }
 services_up() { [ "$(lx_walk $LX_SERVICE_STATE | grep -c 'INTEGER: 2$')" = "$1" ]; }
 
