@@ -17,7 +17,7 @@
 
 #define RETRY_MS 5000 /* after an action of ours that failed; doubles, up to the next */
 #define RETRY_MAX_MS 60000
-#define UNSURE_MAX 3 /* outcomes in a row that nobody knows, which say nothing of the VM */
+#define UNSURE_MAX 3   /* outcomes in a row that nobody knows: of no weight */
 #define AGAIN_MS 60000 /* so soon after its shutdown it is no wish of anybody */
 #define BACKOFF_MAX_MS (24 * 3600 * INT64_C(1000))
 
