@@ -83,7 +83,8 @@ status_is "an unknown column" 3 vmctl list -o name,frob
 check "the JSON of each command fits its schema" tests/system/vmctl_schema.py "$LX_BUILD/vmctl" "$FLEET_CONF"
 commands=$(vmctl completion commands)
 for command in $commands; do
-	vmctl "$command" --help | grep -q '^Examples:' || not_ok "help of $command"
+	vmctl "$command" --help | grep -q '^Examples:' || not_ok "examples in the help of $command"
+	vmctl "$command" --help | grep -qE '^  -f, --file FILE +[a-z]' || not_ok "options in the help of $command"
 done
 check_is "each command has help and examples" "$(wc -w <<<"$commands")" 30
 check "completion is a script" bash -n <(vmctl completion bash)

@@ -163,6 +163,7 @@ command_help(const struct command *command, FILE *to)
 		*command->usage ? " " : "", command->usage, command->summary);
 	if (command->help)
 		fprintf(to, "%s", command->help);
+	options_help(command, to);
 	fprintf(to, "Examples:\n%s", command->examples);
 }
 
@@ -172,4 +173,8 @@ commands_help(FILE *to)
 	fprintf(to, "usage: vmctl COMMAND [WORD ...] [OPTION ...]\nCommands:\n");
 	for (const struct command *command = commands; command->name; command++)
 		fprintf(to, "  %-12s %s\n", command->name, command->summary);
+	fprintf(
+	    to,
+	    "TARGET is a VM's name, a glob, group:NAME, host:NAME or state:STATE. Each command has "
+	    "--help.\n");
 }

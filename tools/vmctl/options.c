@@ -6,43 +6,49 @@
 
 #include "tools/vmctl/vmctl.h"
 
-static const struct option long_options[] = {
-    {"file", required_argument, NULL, OPT_FILE},
-    {"host", required_argument, NULL, OPT_HOST},
-    {"all", no_argument, NULL, OPT_ALL},
-    {"yes", no_argument, NULL, OPT_YES},
-    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
-    {"columns", required_argument, NULL, OPT_COLUMNS},
-    {"sort", required_argument, NULL, OPT_SORT},
-    {"verbose", no_argument, NULL, 'v'},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"csv", no_argument, NULL, OPT_CSV},
-    {"no-header", no_argument, NULL, OPT_NO_HEADER},
-    {"absolute", no_argument, NULL, OPT_ABSOLUTE},
-    {"color", required_argument, NULL, OPT_COLOR},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"retries", required_argument, NULL, OPT_RETRIES},
-    {"no-wait", no_argument, NULL, OPT_NO_WAIT},
-    {"wait", required_argument, NULL, OPT_WAIT},
-    {"id", required_argument, NULL, OPT_ID},
-    {"follow", no_argument, NULL, OPT_FOLLOW},
-    {"since", required_argument, NULL, OPT_SINCE},
-    {"last", required_argument, NULL, OPT_LAST},
-    {"state-file", required_argument, NULL, OPT_STATE_FILE},
-    {"required-by", no_argument, NULL, OPT_REQUIRED_BY},
-    {"dot", no_argument, NULL, OPT_DOT},
-    {"svg", no_argument, NULL, OPT_SVG},
-    {"warning", required_argument, NULL, OPT_WARNING},
-    {"critical", required_argument, NULL, OPT_CRITICAL},
-    {"broadcast", required_argument, NULL, OPT_BROADCAST},
-    {"srv", required_argument, NULL, OPT_SRV},
-    {"interval", required_argument, NULL, OPT_INTERVAL},
-    {"for", required_argument, NULL, OPT_FOR},
-    {"once", no_argument, NULL, OPT_ONCE},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, OPT_VERSION},
-    {0},
+/* All there are: what they take (NULL: nothing), and what they are for. A letter is its own id. */
+static const struct {
+	const char *name;
+	int id;
+	const char *word;
+	const char *doc;
+} all[] = {
+    {"all", OPT_ALL, NULL, "everything that it could be about"},
+    {"yes", OPT_YES, NULL, "do not ask before what ends or stops VMs"},
+    {"dry-run", OPT_DRY_RUN, NULL, "print what would be done, in its order"},
+    {"no-wait", OPT_NO_WAIT, NULL, "print the requests' ids, and do not wait for their ends"},
+    {"wait", OPT_WAIT, "SECONDS", "wait no longer than that"},
+    {"id", OPT_ID, "ID", "of the request: given again it is not done twice"},
+    {"for", OPT_FOR, "DURATION", "30min, 2h or 1d; then it is over by itself"},
+    {"follow", OPT_FOLLOW, NULL, "go on with what comes"},
+    {"since", OPT_SINCE, "NUMBER", "from that event of each host on"},
+    {"last", OPT_LAST, "N", "the last so many of each host"},
+    {"state-file", OPT_STATE_FILE, "FILE", "begin where the last run with it ended"},
+    {"required-by", OPT_REQUIRED_BY, NULL, "the other way round: who needs it"},
+    {"dot", OPT_DOT, NULL, "a drawing, for Graphviz"},
+    {"svg", OPT_SVG, NULL, "a drawing, as SVG"},
+    {"warning", OPT_WARNING, "KEY=N,...", "over that it is a warning"},
+    {"critical", OPT_CRITICAL, "KEY=N,...", "over that it is critical"},
+    {"broadcast", OPT_BROADCAST, "ADDRESS", "ask all who hear that"},
+    {"srv", OPT_SRV, "DOMAIN", "ask the DNS"},
+    {"interval", OPT_INTERVAL, "SECONDS", "between two looks"},
+    {"once", OPT_ONCE, NULL, "one screen, and the end"},
+    {"sort", OPT_SORT, "KEY", "sort by that column"},
+    {"columns", OPT_COLUMNS, "KEY,...", "these columns; all: all that there are"},
+    {"json", OPT_JSON, NULL, "JSON, for programs"},
+    {"csv", OPT_CSV, NULL, "lines with commas"},
+    {"no-header", OPT_NO_HEADER, NULL, "no line of titles"},
+    {"absolute", OPT_ABSOLUTE, NULL, "times as dates, not as how long ago"},
+    {"color", OPT_COLOR, "WHEN", "auto, always or never"},
+    {"host", OPT_HOST, "HOST", "only this host, or group of hosts; may be repeated"},
+    {"file", OPT_FILE, "FILE", "the configuration (/etc/lauxen/vmctl.conf)"},
+    {"timeout", OPT_TIMEOUT, "TIME", "of each try: 500ms, 2s"},
+    {"retries", OPT_RETRIES, "N", "further tries"},
+    {"verbose", 'v', NULL, "name all hosts that did not answer"},
+    {"help", 'h', NULL, "this text"},
+    {"version", OPT_VERSION, NULL, "the version"},
 };
+enum { OPTIONS_ALL = sizeof(all) / sizeof(all[0]) };
 
 /* Those that every command takes. */
 static const int common[] = {
@@ -217,30 +223,65 @@ list_has(const int *list, int id)
 	return false;
 }
 
+/* NULL: any command. */
+static bool
+takes(const struct command *command, int id)
+{
+	return !command || list_has(common, id) || list_has(command->options, id);
+}
+
 void
 options_print(const struct command *command, FILE *to)
 {
-	for (const struct option *option = long_options; option->name; option++)
-		if (!command || list_has(common, option->val) ||
-		    list_has(command->options, option->val))
-			fprintf(to, "--%s\n", option->name);
+	for (size_t i = 0; i < OPTIONS_ALL; i++)
+		if (takes(command, all[i].id))
+			fprintf(to, "--%s\n", all[i].name);
+}
+
+void
+options_help(const struct command *command, FILE *to)
+{
+	fprintf(to, "Options:\n");
+	for (size_t i = 0; i < OPTIONS_ALL; i++) {
+		char letter[] = "    ", left[40];
+
+		if (!takes(command, all[i].id))
+			continue;
+		if (all[i].id < OPT_JSON)
+			snprintf(letter, sizeof(letter), "-%c, ", all[i].id);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, all[i].name,
+			 all[i].word ? " " : "", all[i].word ? all[i].word : "");
+		fprintf(to, "  %-26s %s\n", left, all[i].doc);
+	}
 }
 
 static const char *
 option_name(int id)
 {
-	for (const struct option *option = long_options; option->name; option++)
-		if (option->val == id)
-			return option->name;
+	for (size_t i = 0; i < OPTIONS_ALL; i++)
+		if (all[i].id == id)
+			return all[i].name;
 	return "?";
+}
+
+/* As getopt_long(3) has them; the last is empty. */
+static void
+options_long(struct option *to)
+{
+	for (size_t i = 0; i < OPTIONS_ALL; i++)
+		to[i] = (struct option){all[i].name, all[i].word ? required_argument : no_argument,
+					NULL, all[i].id};
+	to[OPTIONS_ALL] = (struct option){0};
 }
 
 int
 arguments_read(struct context *context, int argc, char **argv, const struct command **command)
 {
+	struct option long_options[OPTIONS_ALL + 1];
 	int given[64], count = 0, option;
 	bool help = false;
 
+	options_long(long_options);
 	while ((option = getopt_long(argc, argv, "f:H:ayno:s:vh", long_options, NULL)) != -1) {
 		if (option == '?') {
 			fprintf(stderr, "See vmctl --help\n");

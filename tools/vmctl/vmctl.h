@@ -122,6 +122,8 @@ void commands_help(FILE *to);
 int arguments_read(struct context *context, int argc, char **argv, const struct command **command);
 /* Names of the options of a command (NULL: of all), a line each. */
 void options_print(const struct command *command, FILE *to);
+/* The same for a person, with what they are for. */
+void options_help(const struct command *command, FILE *to);
 
 /* Says what is wrong, and returns EXIT_USAGE. */
 int usage_error(const struct context *context, const char *format, ...)

@@ -15,7 +15,7 @@ conf_head() {
 		}
 		hypervisor {
 			silence = "8s"
-			action-timeout = "30s"
+			action-timeout = "60s"
 			shutdown-timeout = "10s"
 		}
 	C
@@ -23,7 +23,7 @@ conf_head() {
 }
 failed() { # VERB VM: by a row, which says why
 	ok "$1 of $2 is accepted" request "$2" "$1"
-	ok "and fails in time" within 100 ended failed
+	ok "and fails in time" within 180 ended failed
 	note "$1 of $2: $(error_said)"
 	ok "with a reason" [ "$(error_said | wc -c)" -gt 8 ]
 }
@@ -32,7 +32,7 @@ states() { # WEB DB OTHER
 }
 
 ok "web is described" guest -u new web $web 128
-ok "db too" guest -u new -t pvh db $db 128
+ok "db too" guest -u new db $db 128
 ok "and another" guest -u new other $other 96
 with_agent < <(vm web $web; vm db $db; vm other $other)
 w=$(index_of web) d=$(index_of db) o=$(index_of other)
