@@ -23,6 +23,7 @@ conf_head() {
 			timeout = "2s"
 			fall = 2
 			grace = "8s"
+			boot-allowance = "60s"
 			restart-backoff = "5s"
 		}
 	C
@@ -100,7 +101,7 @@ kill_service() { # WHEN
 	ok "those that need it are paused" within 30 each is_paused $dependents
 	ok "lxDependencyFailed says so" notified "$since" lxDependencyFailed
 	in_the_middle "$1"
-	ok "db is restarted: another domain" within 90 domid_is_not db "$id"
+	ok "db is restarted: another domain" within 150 domid_is_not db "$id"
 	ok "lxVmRestarted says so" within 30 notified "$since" lxVmRestarted lxVmName db
 	ok "its service is up" within 120 watched db
 	ok "the others are resumed" within 60 each watched $dependents
