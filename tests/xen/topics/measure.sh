@@ -14,7 +14,7 @@ agent=127.0.0.1:$snmp_port
 
 percentile() { sort -n | awk -v p="$1" '{ v[NR] = $1 } END { if (NR) { i = int((p * NR + 99) / 100); print v[i < 1 ? 1 : i] } }'; }
 bench() { # NAME OURS PEER UNIT
-	echo "BENCH $1 ours=$2 peer=$3 ratio=$(awk -v a="$2" -v b="$3" 'BEGIN { printf b > 0 ? "%.2f" : "none", a / b }') unit=$4"
+	echo "BENCH $1 ours=$2 peer=$3 ratio=$(awk -v a="$2" -v b="$3" 'BEGIN { if (b > 0) printf "%.2f", a / b; else print "none" }') unit=$4"
 }
 
 ## A guest's end
@@ -36,7 +36,8 @@ one_end() { # KIND STATE
 	domid=$(listed one 2) since=$(traps)
 	watch_end "$domid" >/dev/null || return
 	"end_$1" >/dev/null
-	begin=$(within 30 end_seen "$since" "$domid") || return
+	within 30 end_seen "$since" "$domid" >/dev/null || return
+	begin=$(end_seen "$since" "$domid")
 	within 30 state_notified "$since" one "$2" >/dev/null || return
 	end=$(arrived "$since" lxVmStateChanged lxVmName one lxVmState "$(number "lxVmState.$2")") || return
 	awk -v a="$begin" -v b="$end" 'BEGIN { d = (b - a) * 1000; printf "%.1f\n", d < 0 ? 0 : d }'
