@@ -28,6 +28,11 @@ end_poweroff() { dom0 "(sleep 0.5; echo 'poweroff -f'; sleep 2) | timeout 5 nc -
 end_panic() { dom0 "(sleep 0.5; echo 'echo c >/proc/sysrq-trigger'; sleep 2) | timeout 5 nc -q 1 $one 23 >/dev/null; :"; }
 end_destroy() { dom0 xl destroy one; }
 
+# The first notification that tells of the end: what is destroyed takes a while to be gone.
+told_poweroff() { "$1" "$2" lxVmStateChanged lxVmName one lxVmState "$(number lxVmState.shuttingdown)"; }
+told_destroy() { told_poweroff "$@"; }
+told_panic() { "$1" "$2" lxVmCrashed lxVmName one; }
+
 # Milliseconds from the domain's end to the notification of it, both as snmptrapd here got them.
 one_end() { # KIND STATE
 	local since domid begin end
@@ -38,8 +43,9 @@ one_end() { # KIND STATE
 	"end_$1" >/dev/null
 	within 30 end_seen "$since" "$domid" >/dev/null || return
 	begin=$(end_seen "$since" "$domid")
-	within 30 state_notified "$since" one "$2" >/dev/null || return
-	end=$(arrived "$since" lxVmStateChanged lxVmName one lxVmState "$(number "lxVmState.$2")") || return
+	within 30 "told_$1" notified "$since" >/dev/null || return
+	end=$("told_$1" arrived "$since") || return
+	within 30 is_label lxVmState "$w" "$2" >/dev/null || return
 	awk -v a="$begin" -v b="$end" 'BEGIN { d = (b - a) * 1000; printf "%.1f\n", d < 0 ? 0 : d }'
 }
 measure_end() { # KIND STATE
