@@ -346,6 +346,7 @@ member_begin(struct engine *engine, struct member *member)
 	if (goal != PLAN_RUN)
 		return;
 	care_human_over(engine, vm, "it is to be launched");
+	vm->kept.unseen = false; /* whatever ended it was before this */
 	vm->policy.retry_ms = 0;
 	vm->policy.fresh = true;
 	if (member->named && !is_over_many(member->plan->request))
