@@ -15,16 +15,7 @@ vmctl=$(dirname "$program")/vmctl
 
 # do_ SENTENCE COMMAND...
 do_() { ok "$@" || exit 1; }
-conf_head() {
-	cat <<-C
-		agent {
-			name = "$host"
-		}
-		hypervisor {
-			silence = "15s"
-		}
-	C
-}
+supervision_conf=''
 
 # up HOST WEB DB SUBNET: the guests have these names
 up() {

@@ -190,24 +190,19 @@ with_agent() {
 	ok "lxAgentStarted was notified" within 20 notified "$since" lxAgentStarted
 }
 
+# conf_head: all but the VMs. What a topic has of its own stands in these. A real host needs a
+# fraction of the silence: the emulated one may get no CPU for long. Nobody but the topic starts a VM.
+silence=15s hypervisor_conf='' supervision_conf='autostart = "no" restart-limit = 0'
 conf_head() {
 	cat <<-C
 		agent {
 			name = "$host"
 		}
-		# several times of what a real host needs: the emulated one may get no CPU for long
 		hypervisor {
-			silence = "15s"
+			silence = "$silence" $hypervisor_conf
 		}
-	C
-	no_supervision
-}
-# nobody but the topic starts a VM
-no_supervision() {
-	cat <<-C
 		supervision {
-			autostart = "no"
-			restart-limit = 0
+			$supervision_conf
 		}
 	C
 }
@@ -245,7 +240,7 @@ agent_start() {
 # once it has seen the hypervisor, not only answers
 agent_answers() { is_label lxHostHypervisorState 0 answering; }
 # all of it, at once; it has no chance to put anything right
-agent_kill() { dom0 'killall -9 lauxend; sleep 1; ! pgrep -x lauxend'; }
+agent_kill() { dom0 'killall -9 lauxend; for i in $(seq 40); do pgrep -x lauxend >/dev/null || exit 0; sleep 0.25; done; exit 1'; }
 agent_stop() { dom0 'pkill -o -x lauxend || exit 0; for i in $(seq 60); do pgrep -x lauxend >/dev/null || exit 0; sleep 0.25; done; exit 1'; }
 
 ## SNMP

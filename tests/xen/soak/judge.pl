@@ -1,9 +1,9 @@
 #!/usr/bin/perl
-# soak-judge.pl CHECK DIR NAMES VM...: what a soak left in DIR, by one of the checks below.
+# judge.pl CHECK DIR NAMES VM...: what a soak left in DIR, by one of the checks below.
 # Prints what is wrong, then a line with figures; exit code 0: all is well.
 #
 # DIR has
-#   requests   what soak-requests.pl printed
+#   requests   what requests.pl printed
 #   samples    lines of a look each second:
 #     look TIME TOOK_MS OPEN LAST RESTARTS STATE...   before: what one GET said (lxAgentRequestsOpen,
 #                              lxAgentJournalLast, restarts of all processes, lxVmState of each VM)
@@ -20,7 +20,7 @@ my ($check, $dir, $names_file, @vms) = @ARGV;
 my $mark_s = 20;
 
 # Bounds. Pages that a process had at the first mark and has at the last differ by what the
-# allocator and SQLite's cache leave open: see the README for what was measured.
+# allocator and SQLite's cache leave open.
 my $growth_kib = 256;
 my $answer_ms = 5000;
 

@@ -8,26 +8,9 @@
 db=10.99.0.11 app=10.99.0.12 web=10.99.0.13 batch=10.99.0.14
 dependents='app web batch'
 
-conf_head() {
-	cat <<-C
-		agent {
-			name = "$host"
-		}
-		hypervisor {
-			silence = "15s"
-			shutdown-timeout = "90s"
-		}
-		supervision {
-			autostart = "no"
-			interval = "3s"
-			timeout = "2s"
-			fall = 2
-			grace = "8s"
-			boot-allowance = "60s"
-			restart-backoff = "5s"
-		}
-	C
-}
+hypervisor_conf='shutdown-timeout = "90s"'
+supervision_conf='autostart = "no" interval = "3s" timeout = "2s" fall = 2 grace = "8s"
+	boot-allowance = "60s" restart-backoff = "5s"'
 
 each() { # FUNCTION VM...: it holds for all of them
 	local vm does=$1

@@ -6,18 +6,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 web=10.99.0.11 hand=10.99.0.12 slow=10.99.0.13
 
-conf_head() {
-	cat <<-C
-		agent {
-			name = "$host"
-		}
-		hypervisor {
-			silence = "8s"
-			action-timeout = "60s"
-		}
-	C
-	no_supervision
-}
+silence=8s hypervisor_conf='action-timeout = "60s"'
+
 lost() { ok "$1: lxFiguresLost is notified" within 60 notified "$since" lxFiguresLost; }
 restored() {
 	ok "$1: lxFiguresRestored is notified" within 60 notified "$since" lxFiguresRestored

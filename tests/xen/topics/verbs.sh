@@ -7,18 +7,7 @@
 pv=10.99.0.11 pvh=10.99.0.12
 save=/var/lib/lauxen-save uuid=6b6f2a5e-3f57-4a0e-9d0c-5c1d7e2a9b11
 
-conf_head() {
-	cat <<-C
-		agent {
-			name = "$host"
-		}
-		hypervisor {
-			silence = "15s"
-			shutdown-timeout = "8s"
-		}
-	C
-	no_supervision
-}
+hypervisor_conf='shutdown-timeout = "8s"'
 
 error_has() {
 	local text

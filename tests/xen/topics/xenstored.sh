@@ -8,19 +8,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 web=10.99.0.11 db=10.99.0.12 other=10.99.0.13
 
-conf_head() {
-	cat <<-C
-		agent {
-			name = "$host"
-		}
-		hypervisor {
-			silence = "8s"
-			action-timeout = "60s"
-			shutdown-timeout = "10s"
-		}
-	C
-	no_supervision
-}
+silence=8s hypervisor_conf='action-timeout = "60s" shutdown-timeout = "10s"'
+
 failed() { # VERB VM: by a row, which says why
 	ok "$1 of $2 is accepted" request "$2" "$1"
 	ok "and fails in time" within 180 ended failed
