@@ -20,36 +20,12 @@
 
 #include "base/mem.h"
 #include "config/config.h"
+#include "tests/unit/texts.h"
 
 #define CASES "tests/config"
 
 static char directory[4096]; /* of the cases, absolute */
 static char scratch[64];
-
-static char *
-slurp(const char *file)
-{
-	FILE *from = fopen(file, "r");
-	char *text = mem_alloc(1 << 20);
-
-	if (!from) {
-		free(text);
-		return NULL;
-	}
-	text[fread(text, 1, (1 << 20) - 1, from)] = '\0';
-	fclose(from);
-	return text;
-}
-
-static void
-spill(const char *file, const char *text, size_t size)
-{
-	FILE *to = fopen(file, "w");
-
-	assert_non_null(to);
-	assert_int_equal(fwrite(text, 1, size, to), size);
-	fclose(to);
-}
 
 /* text with every directory written DIR; to be freed. */
 static char *
@@ -66,12 +42,6 @@ without_directory(const char *text)
 		}
 	}
 	return result;
-}
-
-static void
-note_error(void *arg, const char *error)
-{
-	fprintf(arg, "%s\n", error);
 }
 
 /* What becomes of file: as printed back, or its errors. */

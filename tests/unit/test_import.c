@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "config/config.h"
 #include "config/import.h"
+#include "tests/unit/texts.h"
 
 #define CASES "tests/config/import/"
 #define XL "/etc/xen/NAME.cfg"
@@ -23,34 +24,6 @@
 
 static char scratch[64]; /* a directory */
 static char old_file[128], new_file[128];
-
-static char *
-slurp(const char *file)
-{
-	FILE *from = fopen(file, "r");
-	char *text = mem_alloc(1 << 20);
-
-	assert_non_null(from);
-	text[fread(text, 1, (1 << 20) - 1, from)] = '\0';
-	fclose(from);
-	return text;
-}
-
-static void
-spill(const char *file, const char *text, size_t size)
-{
-	FILE *to = fopen(file, "w");
-
-	assert_non_null(to);
-	assert_int_equal(fwrite(text, 1, size, to), size);
-	fclose(to);
-}
-
-static void
-note_error(void *arg, const char *error)
-{
-	fprintf(arg, "%s\n", error);
-}
 
 /* What becomes of it: the new form, or the errors; to be freed. */
 static char *
@@ -128,6 +101,7 @@ check_figure(const char *name, const char *example)
 	snprintf(ok, sizeof(ok), CASES "%s.ok", name);
 	found = outcome_of(&import, &good, &rest);
 	expected = slurp(ok);
+	assert_non_null(expected);
 	assert_string_equal(found, expected);
 	assert_int_equal(rest.unaddressed, 0);
 	imported = config_load(ok, note_error, stderr);
@@ -548,6 +522,7 @@ mutated(void **state)
 
 		snprintf(file, sizeof(file), CASES "%s.old", names[chance(4)]);
 		text = slurp(file);
+		assert_non_null(text);
 		size = strlen(text);
 		for (uint32_t left = 1 + chance(3); left > 0; left--)
 			mutate(text, &size);
