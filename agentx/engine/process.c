@@ -99,9 +99,24 @@ effect_cancel(const struct effect *effect)
 }
 
 static void
+forget_written(void *arg, uint64_t tag, bool durable)
+{
+	struct outcome *outcome = arg;
+
+	(void)tag, (void)durable; /* without a disk there is memory alone */
+	if (!self.ending)
+		channel_send(self.hypervisor, MSG_FORGET, 0, outcome, sizeof(*outcome));
+	free(outcome);
+}
+
+/* Not before what the engine made of it is on disk: an engine after this one hears it again. */
+static void
 effect_forget(const struct effect *effect)
 {
-	channel_send(self.hypervisor, MSG_FORGET, 0, &effect->outcome, sizeof(effect->outcome));
+	struct outcome *outcome = mem_alloc(sizeof(*outcome));
+
+	*outcome = effect->outcome;
+	store_mark(self.store, forget_written, outcome);
 }
 
 static void

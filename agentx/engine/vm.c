@@ -252,7 +252,8 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 		text_format(text, size, "started again after %s",
 			    name_of(shutdown_reason_names, (int)vm->buried));
 	else if (cause != VERB_NONE && cause != ACTION_REAP && vm_cause_is_ours(vm))
-		text_set(text, size, vm->policy.why);
+		text_set(text, size,
+			 *vm->policy.why ? vm->policy.why : "by an engine before this one");
 	else if (cause != VERB_NONE && cause != ACTION_REAP)
 		text_format(text, size, "request %s", name_of(verb_names, (int)cause));
 	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)

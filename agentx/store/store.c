@@ -78,7 +78,7 @@ store_submit(struct store *store, struct operation *operation)
 	pthread_mutex_lock(&store->lock);
 	if (operation->kind == OPERATION_PUT)
 		mirror_put(&store->mirror, operation->table, operation->data);
-	else
+	else if (operation->kind == OPERATION_DROP)
 		mirror_drop(&store->mirror, operation->table, operation->data);
 	if (store->queued == QUEUE_MAX)
 		store_turn_to_memory(store, "the disk is slower than what there is to write",
@@ -178,6 +178,16 @@ store_append_event(struct store *store, const struct mib_event *event, store_don
 		   uint64_t tag)
 {
 	store_put(store, TABLE_EVENT, event, done, arg, tag);
+}
+
+void
+store_mark(struct store *store, store_done *done, void *arg)
+{
+	struct operation *operation = operation_new(OPERATION_MARK, "", 1);
+
+	operation->done = done;
+	operation->arg = arg;
+	store_submit(store, operation);
 }
 
 void

@@ -145,6 +145,9 @@ void store_drop_service(struct store *store, uint32_t index);
 /* Appends; the oldest beyond journal_size goes. */
 void store_append_event(struct store *store, const struct mib_event *event, store_done *done,
 			void *arg, uint64_t tag);
+/* Puts nothing: done tells when all that was put before it, and what is put with it between
+ * store_begin() and store_end(), is settled; its tag is 0. */
+void store_mark(struct store *store, store_done *done, void *arg);
 /* Events up to sequence were handed over. Lazily written: a repeat after a crash is allowed. */
 void store_put_handed(struct store *store, uint32_t sequence);
 

@@ -120,6 +120,8 @@ writer_write(struct store *store, struct counters *counters)
 	TAILQ_FOREACH (operation, &store->flight, next) {
 		if (rc != DATABASE_OK)
 			return rc;
+		if (operation->kind == OPERATION_MARK)
+			continue;
 		if (operation->kind == OPERATION_DROP) {
 			rc = database_drop(database, operation->table, operation->data);
 			continue;

@@ -20,7 +20,7 @@
 #include "store/mirror.h"
 #include "store/store.h"
 
-enum operation_kind { OPERATION_PUT, OPERATION_DROP, OPERATION_HEALTH };
+enum operation_kind { OPERATION_PUT, OPERATION_DROP, OPERATION_MARK, OPERATION_HEALTH };
 
 struct operation {
 	TAILQ_ENTRY(operation) next;

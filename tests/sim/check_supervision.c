@@ -298,9 +298,6 @@ supervision_died(struct world *world)
 
 		if (is_unheard_of(world, watched))
 			watched->person = PERSON_UNCLEAR;
-		/* That it paused it may not be on disk, and was forgotten by who knew it. */
-		if (watched->blocked > 0 && world_now(world) - watched->outcome_ms < SLACK_MS)
-			watched->person = PERSON_UNCLEAR;
 		/* What was asked for since the host's boot is the boot's again. */
 		if (!check->boot_on_disk && watched->person != PERSON_NONE)
 			watched->person = PERSON_UNCLEAR;

@@ -94,10 +94,26 @@ effect_cancel(struct world *world, const struct effect *effect)
 	hypervisor_receive(world, MSG_CANCEL, &effect->action);
 }
 
+struct forget {
+	struct world *world;
+	struct outcome outcome;
+};
+
+static void
+forget_written(void *arg, uint64_t tag, bool durable)
+{
+	struct forget *forget = arg;
+
+	(void)tag, (void)durable;
+	hypervisor_receive(forget->world, MSG_FORGET, &forget->outcome);
+}
+
 static void
 effect_forget(struct world *world, const struct effect *effect)
 {
-	hypervisor_receive(world, MSG_FORGET, &effect->outcome);
+	struct forget forget = {world, effect->outcome};
+
+	sim_store_mark(world->store, forget_written, &forget, sizeof(forget));
 }
 
 static void

@@ -15,6 +15,7 @@
 #define HEAL_MS 5000
 #define RESERVE 1000000 /* numbers that memory alone may give out */
 #define JOURNAL UINT64_C(0x10ca1)
+#define MARK TABLE_COUNT /* for a table: it puts nothing */
 
 struct write {
 	STAILQ_ENTRY(write) next;
@@ -54,6 +55,8 @@ writes_free(struct writes *writes)
 static void
 apply(struct mirror *mirror, const struct write *write)
 {
+	if (write->table == MARK)
+		return;
 	if (write->drop)
 		mirror_drop(mirror, (enum table)write->table, write->data);
 	else
@@ -63,7 +66,7 @@ apply(struct mirror *mirror, const struct write *write)
 static void
 to_disk(struct store *store, const struct write *write)
 {
-	if (!write->drop)
+	if (!write->drop && write->table != MARK)
 		check_durable(store->world, write->table, write->data);
 	apply(&store->disk, write);
 }
@@ -196,11 +199,10 @@ sim_store_end(struct store *store)
 	commit_begin(store);
 }
 
-static void
-submit(struct store *store, int table, bool drop, const void *row, store_done *done, void *arg,
-       uint64_t tag)
+static struct write *
+submit(struct store *store, int table, bool drop, const void *row, size_t size, store_done *done,
+       void *arg, uint64_t tag)
 {
-	size_t size = table_infos[table].row_size;
 	struct write *write = mem_alloc(sizeof(*write) + size);
 
 	write->table = table;
@@ -211,19 +213,28 @@ submit(struct store *store, int table, bool drop, const void *row, store_done *d
 	memcpy(write->data, row, size);
 	apply(&store->memory, write);
 	STAILQ_INSERT_TAIL(&store->open, write, next);
+	return write;
 }
 
 void
 sim_store_put(struct store *store, int table, const void *row, store_done *done, void *arg,
 	      uint64_t tag)
 {
-	submit(store, table, false, row, done, arg, tag);
+	submit(store, table, false, row, table_infos[table].row_size, done, arg, tag);
+}
+
+void
+sim_store_mark(struct store *store, store_done *done, const void *data, size_t size)
+{
+	struct write *write = submit(store, MARK, false, data, size, done, NULL, 0);
+
+	write->arg = write->data;
 }
 
 void
 sim_store_drop(struct store *store, int table, const void *key)
 {
-	submit(store, table, true, key, NULL, NULL, 0);
+	submit(store, table, true, key, table_infos[table].row_size, NULL, NULL, 0);
 }
 
 static void

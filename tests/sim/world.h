@@ -273,6 +273,8 @@ void sim_store_end(struct store *store);
 void sim_store_put(struct store *store, int table, const void *row, store_done *done, void *arg,
 		   uint64_t tag);
 void sim_store_drop(struct store *store, int table, const void *key);
+/* As store_mark(); done's arg is a copy of data. */
+void sim_store_mark(struct store *store, store_done *done, const void *data, size_t size);
 /* The engine is gone: what is not on disk is lost. Before a clean end that is written. */
 void sim_store_crash(struct store *store);
 void sim_store_flush(struct store *store);

@@ -392,6 +392,28 @@ test_done_in_order(void **state)
 	assert_events(f, 1, 2000);
 }
 
+/* A mark is told after all before it, and when what it stands with is on disk. */
+static void
+test_mark(void **state)
+{
+	struct fixture *f = *state;
+	struct store_request request = a_request(1);
+	struct store_vm vm = a_vm(1);
+
+	open_store(f, 100);
+	store_put_request(f->store, &request, told_done, f, 7);
+	store_begin(f->store);
+	store_mark(f->store, told_done, f);
+	store_put_vm(f->store, &vm);
+	store_end(f->store);
+	wait_int(f, &f->dones, 2);
+	assert_true(f->tags[0] == 7 && f->tags[1] == 0 && f->durable[1]);
+	close_store(f);
+	open_store(f, 100);
+	assert_int_equal(f->content.vms_count, 1);
+	assert_int_equal(f->content.requests_count, 1);
+}
+
 static void
 test_bounded_journal(void **state)
 {
@@ -922,6 +944,7 @@ main(void)
 	    TEST(test_round_trip),
 	    TEST(test_replace_and_drop),
 	    TEST(test_done_in_order),
+	    TEST(test_mark),
 	    TEST(test_bounded_journal),
 	    TEST(test_handed),
 	    TEST(test_close_flushes),
