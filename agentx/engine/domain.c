@@ -160,8 +160,7 @@ domain_leave(struct engine *engine, struct domain *domain)
 	rows_drop_devices(engine, vm->kept.index);
 }
 
-/* One that was not vm's, as another lived: by its UUID. */
-static void
+void
 domain_find_other(struct engine *engine, struct vm *vm)
 {
 	for (size_t i = 0; i < engine->domains.count; i++) {

@@ -447,6 +447,8 @@ void care_release(struct engine *engine, struct vm *vm, const char *why); /* and
 
 /* policy.c: the rules */
 void policy_settle(struct engine *engine, struct vm *vm);
+/* A standby that is off, while its primary, which it is not to replace, is not. */
+bool policy_is_early(const struct vm *vm);
 bool policy_holds_back(const struct vm *vm, uint32_t verb); /* a request waits for another VM */
 void policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb,
 		    const struct outcome *outcome);
@@ -490,6 +492,8 @@ void domain_figures(struct engine *engine, const struct message *message);
 void domain_sample(struct engine *engine, const struct message *message);
 void domain_unheard(struct engine *engine); /* nor has anything been for long */
 void domain_sweep(struct engine *engine);   /* a new hypervisor process: notes whom it lists */
+/* Attaches one that was not vm's so far, as vm had or was known by another: by its UUID. */
+void domain_find_other(struct engine *engine, struct vm *vm);
 void domain_attach(struct engine *engine, struct vm *vm, struct domain *domain);
 /* One is there whose name is not known yet, nor its VM. */
 bool domain_is_nameless(const struct engine *engine);

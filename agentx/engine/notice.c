@@ -274,8 +274,10 @@ host_booted(struct engine *engine)
 	for (size_t i = 0; i < engine->order_count; i++) {
 		struct vm *vm = engine->order[i];
 
-		if (!vm->domain)
+		if (!vm->domain) {
 			vm->kept.domid = 0; /* they begin anew */
+			domain_find_other(engine, vm);
+		}
 		if (vm->config && launches)
 			boot_vm(engine, vm);
 		memcpy(vm->kept.boot_id, engine->host.boot_id, UUID_SIZE);

@@ -474,6 +474,11 @@ launch_is_hopeless(const struct vm *vm, char *text)
 		return vm->kept.human_reason;
 	if (vm->kept.goal != PLAN_RUN)
 		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
+	if (policy_is_early(vm)) {
+		text_format(text, TEXT_SIZE, "%s, whose standby it is, is not off",
+			    vm->primary->kept.name);
+		return text;
+	}
 	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)
 		return "it is paused";
 	if (vm_is_preserved(vm))

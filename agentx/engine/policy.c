@@ -269,6 +269,13 @@ stop(struct engine *engine, struct vm *vm, bool force, const char *why)
 		act(engine, vm, VERB_DESTROY, why);
 }
 
+bool
+policy_is_early(const struct vm *vm)
+{
+	return vm->primary && vm->primary->kept.replaced == REPLACED_NOT && vm_is_off(vm) &&
+	       !vm_is_off(vm->primary);
+}
+
 /*
  * The standby runs only once its primary is off by the hypervisor's word, and the other way round:
  * both may have the same address, and the same disks.
@@ -284,8 +291,10 @@ rule_standby(struct engine *engine, struct vm *vm)
 		return true;
 	if (vm->kept.replaced == REPLACED_ENDS)
 		return true;
-	if (!vm->primary || vm->primary->kept.replaced == REPLACED_NOT)
+	if (!vm->primary)
 		return false;
+	if (vm->primary->kept.replaced == REPLACED_NOT)
+		return policy_is_early(vm);
 	if (vm->primary->kept.replaced == REPLACED_ENDS && !vm_is_off(vm))
 		stop(engine, vm, true, "its primary takes its place again");
 	return vm->primary->kept.replaced == REPLACED_ENDS || !vm_is_off(vm->primary);

@@ -138,8 +138,8 @@ is_beyond_help(const struct config_vm *vm, const struct vm_truth *truth)
 	return d && d->phase == PHASE_SHUTDOWN && d->reason == REASON_SUSPEND;
 }
 
-/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby.
- */
+/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby,
+ * which is not started beside it either. */
 static bool
 is_excused_by_other(const struct world *world, const struct config_vm *vm,
 		    const struct watched *watched)
@@ -153,6 +153,8 @@ is_excused_by_other(const struct world *world, const struct config_vm *vm,
 	}
 	if (vm->standby_of < 0)
 		return false;
+	if (world_vm(world, vms[vm->standby_of].provider.name)->domain)
+		return true;
 	other = watched_of(world, vms[vm->standby_of].provider.name);
 	return other->person != PERSON_NONE && other->person_ms > watched->person_ms;
 }

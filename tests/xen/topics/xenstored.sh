@@ -10,9 +10,11 @@ web=10.99.0.11 db=10.99.0.12 other=10.99.0.13
 
 silence=8s hypervisor_conf='action-timeout = "60s" shutdown-timeout = "10s"'
 
+# Its helper hangs in what xenstored would have answered, and is killed: what became of it is unknown.
+gave_up() { ended failed >/dev/null || ended unknown; }
 failed() { # VERB VM: by a row, which says why
 	ok "$1 of $2 is accepted" request "$2" "$1"
-	ok "and fails in time" within 180 ended failed
+	ok "and comes to its end in time, not done" within 180 gave_up
 	note "$1 of $2: $(error_said)"
 	ok "with a reason" [ "$(error_said | wc -c)" -gt 8 ]
 }
