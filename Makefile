@@ -149,6 +149,7 @@ lab-shell:
 
 lab-down:
 	@tests/xen/lab down $(or $(NAME),lab)
+	@! tests/xen/lab status | grep -q '^$(or $(NAME),lab)b:' || tests/xen/lab down $(or $(NAME),lab)b
 
 lint: deps-demo-check
 	@tests/check.sh lint layers
