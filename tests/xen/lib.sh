@@ -443,8 +443,10 @@ topic_end() {
 		topic_cleanup
 	fi
 	ok "$name: nothing crashed in Dom0" no_crash
-	ok "$name: lauxend ends when it is told to" agent_stop
-	grep -q '^# ends the host' "$0" || ok "$name: guests and all they had are removed" dom0 /lab/clean
+	if ! grep -q '^# ends the host' "$0"; then # where helpers may hang that outlive lauxend
+		ok "$name: lauxend ends when it is told to" agent_stop
+		ok "$name: guests and all they had are removed" dom0 /lab/clean
+	fi
 	note "topic $name took $SECONDS s"
 	exit
 }
