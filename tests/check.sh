@@ -9,6 +9,7 @@ export LX_BUILD=${LX_BUILD:-build/out}
 LOGS=${LOGS:-build/logs}
 mkdir -p "$LOGS"
 passed=0 failed=0 skipped=0
+failures= # a line each, said again at the end
 
 # run SECONDS NAME COMMAND...
 run() {
@@ -33,6 +34,7 @@ run() {
 	if ((f > 0)); then
 		grep -nE -A 12 '^not ok\b|ERROR: AddressSanitizer|runtime error:' "$log" | tail -n 80 | sed 's/^/    /'
 		echo "    (all of it: $log)"
+		failures+="$(grep -E '^not ok\b' "$log" | head -n 20 | sed "s|^|$name: |")"$'\n'
 	fi
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
@@ -65,5 +67,6 @@ for group in "$@"; do
 	*) echo "$0: there is no group $group" >&2 && exit 2 ;;
 	esac
 done
+printf '%s' "$failures"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0))
