@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -111,6 +113,24 @@ process_take_socket(int fd, int protocol)
 	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &of, &size) < 0 || of != protocol)
 		return -1;
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -1 : fd;
+}
+
+void
+process_fork_begin(const struct options *options, const char *title, const char *role, int keep)
+{
+	static const int back[] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
+	sigset_t none;
+
+	prctl(PR_SET_NAME, title);
+	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++)
+		signal(back[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	closelog(); /* before its descriptor becomes another's */
+	if (keep > 3)
+		close_range(3, (unsigned)keep - 1, 0);
+	close_range(keep < 3 ? 3 : (unsigned)keep + 1, ~0u, 0);
+	log_open(role, options->foreground, options->verbose);
 }
 
 void

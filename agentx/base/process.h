@@ -48,6 +48,12 @@ int process_run(void);
  * not. */
 int process_take_socket(int fd, int protocol);
 
+/* In a fork of a child that goes on as a process of its own, under title (15 octets) and, in the
+ * log, role: the signals of process_init() but SIGPIPE are as at a start, and all descriptors but
+ * the standard ones and keep (-1: none) are closed. */
+void process_fork_begin(const struct options *options, const char *title, const char *role,
+			int keep);
+
 /* Asks the parent to read the configuration anew; the answer is reload() or reload_refused(). */
 void process_ask_reload(void);
 

@@ -1,8 +1,8 @@
 /*
  * The actions of the hypervisor process: what the engine asked for, in order, from MSG_ACTION until
- * MSG_FORGET. Each is carried out by a helper (`lauxend --action --record FILE`), one a VM and
- * ACTIONS_RUNNING at a time, with a deadline. The record file (records.h) is what a restarted
- * process finds; an action whose helper ever began is never begun again.
+ * MSG_FORGET. Each is carried out by a helper (helper.h), one a VM and ACTIONS_RUNNING at a time,
+ * with a deadline. The record file (records.h) is what a restarted process finds; an action whose
+ * helper ever began is never begun again.
  */
 #ifndef HYPERVISOR_ACTION_H
 #define HYPERVISOR_ACTION_H

@@ -137,7 +137,7 @@ entry_spawn(struct entry *entry, bool mend)
 	struct actions *actions = entry->actions;
 	uint32_t ms = mend ? actions->config->action_ms : entry->action.deadline_ms;
 
-	entry->pid = helper_spawn(actions->options, entry->path, mend);
+	entry->pid = helper_spawn(actions->options, actions->config, entry->path, mend);
 	entry->adopted = entry->late = entry->stuck = false;
 	entry->deadline_ms = clock_mono_ms() + ms;
 	if (entry->pid > 0)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,53 +22,9 @@
 	500 /* before the deadline, so that the helper has the last word itself                    \
 	     */
 
-/* In the forked child. Standard error stays where it is the log. */
-static void
-helper_exec(const struct options *options, const char *record, bool mend)
-{
-	const char *args[12] = {"lauxend", "--action", "--record", record};
-	static const int back[] = {SIGTERM, SIGINT, SIGCHLD, SIGPIPE, SIGHUP};
-	int count = 4, null = open("/dev/null", O_RDWR);
-	sigset_t none;
-
-	if (mend)
-		args[count++] = "--mend";
-	if (options->foreground)
-		args[count++] = "-d";
-	if (options->verbose)
-		args[count++] = "-v";
-	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++)
-		signal(back[i], SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setpgid(0, 0);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
-	    (!options->foreground && dup2(null, 2) < 0))
-		_exit(126);
-	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-	fcntl(PROCESS_CONFIG_FD, F_SETFD, 0);
-	execv("/proc/self/exe", (char **)args);
-	_exit(127);
-}
-
-pid_t
-helper_spawn(const struct options *options, const char *record, bool mend)
-{
-	pid_t pid = fork();
-
-	if (pid == 0)
-		helper_exec(options, record, mend);
-	if (pid < 0)
-		log_error("a helper for an action cannot be started: %s", strerror(errno));
-	else
-		setpgid(pid, pid);
-	return pid;
-}
-
 /* How the program was called. */
 struct call {
-	const char *config_file, *record;
-	bool mend, foreground;
+	const char *config_file;
 	int verbose;
 	char **words; /* VERB VM [NUMBER] */
 	int words_count;
@@ -90,23 +45,14 @@ usage(FILE *to)
 static bool
 call_parse(struct call *call, int argc, char **argv)
 {
-	static const struct option options[] = {{"record", required_argument, NULL, 'r'},
-						{"mend", no_argument, NULL, 'm'},
-						{NULL, 0, NULL, 0}};
 	int c;
 
 	optind = 1;
-	while ((c = getopt_long(argc, argv, "f:dv", options, NULL)) != -1) {
+	while ((c = getopt(argc, argv, "f:v")) != -1) {
 		if (c == 'f')
 			call->config_file = optarg;
-		else if (c == 'd')
-			call->foreground = true;
 		else if (c == 'v')
 			call->verbose++;
-		else if (c == 'r')
-			call->record = optarg;
-		else if (c == 'm')
-			call->mend = true;
 		else
 			return false;
 	}
@@ -182,46 +128,38 @@ with_lock(struct sequence *sequence, const struct action *action, bool mend,
 }
 
 static void
-perform(const struct call *call, const struct config *config, const struct action *action,
-	struct outcome *outcome)
+perform(const struct config *config, const struct action *action, bool mend,
+	void (*say)(const char *text), struct outcome *outcome)
 {
 	struct sequence sequence = {.config = config,
 				    .deadline_ms =
 					clock_mono_ms() + action->deadline_ms - VERDICT_MARGIN_MS,
-				    .say = call->record ? say_to_log : say_on_stdout};
+				    .say = say};
 	char error[TEXT_SIZE];
 
-	if (!config)
-		refuse(outcome, "the configuration has errors: see the log");
-	else if (!action_check(config, action, error))
+	if (!action_check(config, action, error))
 		refuse(outcome, error);
 	else
-		with_lock(&sequence, action, call->mend, outcome);
+		with_lock(&sequence, action, mend, outcome);
 }
 
 /* For the hypervisor process. The record's lock stays until the process ends. */
-static int
-by_record(const struct call *call)
+static void
+by_record(const struct config *config, const char *path, bool mend)
 {
 	struct record record;
 	struct outcome outcome = {0};
-	struct config *config;
+	int fd = record_take(path, mend, &record);
 	bool ok;
-	int fd;
 
-	log_open("action", call->foreground, call->verbose);
-	fd = record_take(call->record, call->mend, &record);
 	if (fd < 0) {
-		log_debug("%s is another's already, or done", call->record);
-		return 1;
+		log_debug("%s is another's already, or done", path);
+		return;
 	}
 	outcome.id = record.action.id;
 	outcome.journal = record.action.journal;
-	config = config_load_checked(PROCESS_CONFIG_FD, report_config, NULL);
-	fcntl(PROCESS_CONFIG_FD, F_SETFD, FD_CLOEXEC);
-	perform(call, config, &record.action, &outcome);
-	config_free(config);
-	if (!call->mend) {
+	perform(config, &record.action, mend, say_to_log, &outcome);
+	if (!mend) {
 		ok = record_done(fd, &outcome);
 	} else {
 		log_info("VM %s: putting right what was left half done: %s %s", record.action.name,
@@ -229,8 +167,38 @@ by_record(const struct call *call)
 		ok = outcome.state == REQUEST_FAILED || record_mended(fd);
 	}
 	if (!ok)
-		log_error("%s cannot be written: %s", call->record, strerror(errno));
-	return outcome.state == REQUEST_SUCCEEDED ? 0 : 1;
+		log_error("%s cannot be written: %s", path, strerror(errno));
+}
+
+/* In the forked child. Standard error stays where it is the log. */
+static void __attribute__((noreturn))
+helper_main(const struct options *options, const struct config *config, const char *record,
+	    bool mend)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	setpgid(0, 0);
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 ||
+	    (!options->foreground && dup2(null, 2) < 0))
+		_exit(126);
+	process_fork_begin(options, "lauxend-action", "action", -1);
+	by_record(config, record, mend);
+	_exit(0);
+}
+
+pid_t
+helper_spawn(const struct options *options, const struct config *config, const char *record,
+	     bool mend)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		helper_main(options, config, record, mend);
+	if (pid < 0)
+		log_error("a helper for an action cannot be started: %s", strerror(errno));
+	else
+		setpgid(pid, pid);
+	return pid;
 }
 
 static bool
@@ -285,9 +253,10 @@ by_hand(const struct call *call)
 	if (!action_from_words(call, &action))
 		return usage(stderr);
 	config = config_load(call->config_file, report_config, NULL);
-	if (config)
-		action_complete(config, &action);
-	perform(call, config, &action, &outcome);
+	if (!config)
+		return 1;
+	action_complete(config, &action);
+	perform(config, &action, false, say_on_stdout, &outcome);
 	config_free(config);
 	if (outcome.state == REQUEST_SUCCEEDED)
 		printf("done\n");
@@ -305,5 +274,5 @@ action_main(int argc, char **argv, const char *config_file)
 	if (!call_parse(&call, argc, argv))
 		return usage(stderr);
 	signal(SIGPIPE, SIG_IGN);
-	return call.record ? by_record(&call) : by_hand(&call);
+	return by_hand(&call);
 }

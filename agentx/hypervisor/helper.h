@@ -8,9 +8,11 @@
 
 #include "base/process.h"
 
-/* Execs a helper for the record (or to mend what the record's helper left), as the leader of a
- * process group of its own. It works with the configuration of PROCESS_CONFIG_FD, as the process
- * does. Its pid, or -1. */
-pid_t helper_spawn(const struct options *options, const char *record, bool mend);
+struct config;
+
+/* Forks a helper for the record (or to mend what the record's helper left), as the leader of a
+ * process group of its own, named lauxend-action. Its pid, or -1. */
+pid_t helper_spawn(const struct options *options, const struct config *config, const char *record,
+		   bool mend);
 
 #endif

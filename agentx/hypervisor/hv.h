@@ -122,10 +122,10 @@ extern const struct hv_driver hv_xen, hv_sim;
 const struct hv_driver *hv_driver(const struct config *config);
 
 /*
- * `lauxend --action ...`: what a person types, `lauxend --action VERB VM [NUMBER] [-f FILE]`, and
- * the helper that the hypervisor process execs (--record). argv[0] is the "--action", which must be
- * the program's first argument; all that follows it is parsed here, -f, -d and -v too. config_file
- * is what holds without an -f. Returns the exit status: 0 done, 1 not done, 2 bad usage.
+ * What a person types: `lauxend --action VERB VM [NUMBER] [-f FILE]`. argv[0] is the "--action",
+ * which must be the program's first argument; all that follows it is parsed here, -f and -v too.
+ * config_file is what holds without an -f. Returns the exit status: 0 done, 1 not done, 2 bad
+ * usage.
  */
 int action_main(int argc, char **argv, const char *config_file);
 

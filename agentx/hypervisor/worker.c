@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/statvfs.h>
-#include <syslog.h>
 #include <unistd.h>
 
 #include "base/channel.h"
@@ -168,23 +167,6 @@ static const struct {
     [WORKER_WATCH] = {"lauxend-watch", "hypervisor watch"},
 };
 
-/* What a fork of the hypervisor process must not have: its descriptors, its signals. */
-static void
-leave_parent(int fd)
-{
-	static const int back[] = {SIGTERM, SIGINT, SIGCHLD};
-	sigset_t none;
-
-	for (size_t i = 0; i < sizeof(back) / sizeof(back[0]); i++)
-		signal(back[i], SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	closelog(); /* before its descriptor becomes another's */
-	if (fd > 3)
-		close_range(3, (unsigned)fd - 1, 0);
-	close_range((unsigned)fd + 1, ~0u, 0);
-}
-
 void
 worker_main(enum worker_kind kind, int fd, const struct config *config,
 	    const struct options *options)
@@ -192,9 +174,7 @@ worker_main(enum worker_kind kind, int fd, const struct config *config,
 	struct worker worker = {.kind = kind, .fd = fd, .config = config};
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, worker_names[kind].title);
-	leave_parent(fd);
-	log_open(worker_names[kind].role, options->foreground, options->verbose);
+	process_fork_begin(options, worker_names[kind].title, worker_names[kind].role, fd);
 	worker.driver = hv_driver(config);
 	if (kind == WORKER_WATCH)
 		watch_loop(&worker);

@@ -133,7 +133,8 @@ test_surroundings(void **state)
 		   "0 1 2 3"); /* 3: the folder itself */
 	expect_end("/bin/sh -c 'read line || echo nothing to read'", PROBE_UP, 0,
 		   "nothing to read");
-	/* But the two signals that are the C library's own: posix_spawn(3), as of make, ignores them. */
+	/* But the two signals that are the C library's own: posix_spawn(3), as of make, ignores
+	 * them. */
 	expect_end("/bin/grep -cE ^SigIgn:.0000000[01][08]0000000$ /proc/self/status", PROBE_UP, 0,
 		   "1");
 	expect_end("/bin/grep SigBlk /proc/self/status", PROBE_UP, 0, "SigBlk: 0000000000000000");

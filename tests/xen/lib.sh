@@ -240,7 +240,7 @@ agent_start() {
 # once it has seen the hypervisor, not only answers
 agent_answers() { is_label lxHostHypervisorState 0 answering; }
 # all of it, at once; it has no chance to put anything right
-agent_kill() { dom0 'killall -9 lauxend; for i in $(seq 40); do pgrep -x lauxend >/dev/null || exit 0; sleep 0.25; done; exit 1'; }
+agent_kill() { dom0 'killall -9 lauxend lauxend-action; for i in $(seq 40); do pgrep -x lauxend >/dev/null || exit 0; sleep 0.25; done; exit 1'; }
 agent_stop() { dom0 'pkill -o -x lauxend || exit 0; for i in $(seq 60); do pgrep -x lauxend >/dev/null || exit 0; sleep 0.25; done; exit 1'; }
 
 ## SNMP

@@ -34,8 +34,8 @@ remains_are() { same remains "$(remains)" "$1"; }
 
 # kill_child ROLE TENTHS: once it is there, and so much later
 kill_child() {
-	dom0 "for i in \$(seq 200); do ! p=\$(pgrep -f -- '[-]-child $1') || break; sleep 0.1; done
-		sleep 0.$2; kill -9 \$p"
+	dom0 "for i in \$(seq 200); do p=\$(pgrep -x -a lauxend | awk '/--child $1/ { print \$1 }')
+		[ -z \"\$p\" ] || break; sleep 0.1; done; sleep 0.$2; kill -9 \$p"
 }
 one_kill() { # ROLE NUMBER VERB
 	sure web "$3" >/dev/null || { echo "request $2, $3, was not accepted"; return 1; }
@@ -77,7 +77,7 @@ check_parent() {
 	for i in 1 2 3; do
 		sure web pause >/dev/null
 		ok "the parent is killed: its children end by themselves" dom0 \
-			'kill -9 $(pgrep -o -x lauxend); for i in $(seq 60); do pgrep -f -- "[-]-child" >/dev/null || exit 0; sleep 0.25; done; exit 1'
+			'kill -9 $(pgrep -o -x lauxend); for i in $(seq 60); do pgrep -x lauxend >/dev/null || exit 0; sleep 0.25; done; exit 1'
 		ok "lauxend starts again" agent_start
 		ok "the request came to its end" within 60 is_over
 		ok "web is paused" within 20 is_label lxVmState "$w" paused
@@ -106,13 +106,13 @@ check_stop() {
 	ok "web is lauxend's" within 30 is_label lxVmOwner "$w" lauxend
 }
 agent_children_end() {
-	dom0 'kill $(pgrep -o -x lauxend); for i in $(seq 60); do pgrep -f "lauxend.*[-]-child" >/dev/null || exit 0; sleep 0.25; done; ps ax; exit 1'
+	dom0 'kill $(pgrep -o -x lauxend); for i in $(seq 60); do pgrep -x lauxend >/dev/null || exit 0; sleep 0.25; done; ps ax; exit 1'
 }
 
 # cut VERB CONDITION: a request whose helper is killed once CONDITION holds in Dom0
 cut() {
 	sure web "$1" >/dev/null || return
-	dom0 "for i in \$(seq 2000); do ! { $2; } 2>/dev/null || exec pkill -9 -f -- '[-]-action --record'; sleep 0.01; done; exit 1"
+	dom0 "for i in \$(seq 2000); do ! { $2; } 2>/dev/null || exec pkill -9 -x lauxend-action; sleep 0.01; done; exit 1"
 }
 check_helpers() {
 	ok "destroy of web" sure web destroy
