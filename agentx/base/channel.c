@@ -158,21 +158,44 @@ message_fill(struct message *message, int type, uint32_t detail, const void *bod
 		memcpy(message->body, body, size);
 }
 
-/* The peer's death is left to the read side, which first reads what the peer still said. */
-static void
-channel_post(struct channel *channel, const struct message *message, int fd)
+/* Up to CHANNEL_TURN by one sendmmsg(2), so that the peer wakes once; how many need no second try.
+ */
+static int
+channel_transmit_all(struct channel *channel, struct message *messages, int count)
 {
-	struct waiting *waiting;
+	struct mmsghdr headers[CHANNEL_TURN];
+	struct iovec parts[CHANNEL_TURN];
+	int sent;
 
-	if (channel->fd < 0)
-		return;
-	if (STAILQ_EMPTY(&channel->queue) && channel_transmit(channel, message, fd) != EAGAIN)
-		return;
-	waiting = mem_alloc(offsetof(struct waiting, message.body) + message->size);
+	for (int i = 0; i < count; i++) {
+		parts[i] = (struct iovec){&messages[i], MESSAGE_HEAD + messages[i].size};
+		headers[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &parts[i], .msg_iovlen = 1}};
+	}
+	sent = sendmmsg(channel->fd, headers, (unsigned)count, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent >= 0)
+		return sent;
+	return errno == EAGAIN || errno == EINTR || errno == ENOBUFS ? 0 : count;
+}
+
+static void
+channel_queue(struct channel *channel, const struct message *message, int fd)
+{
+	struct waiting *waiting = mem_alloc(offsetof(struct waiting, message.body) + message->size);
+
 	memcpy(&waiting->message, message, MESSAGE_HEAD + message->size);
 	waiting->fd = fd < 0 ? -1 : dup(fd);
 	STAILQ_INSERT_TAIL(&channel->queue, waiting, next);
 	event_add(channel->writable, NULL);
+}
+
+/* The peer's death is left to the read side, which first reads what the peer still said. */
+static void
+channel_post(struct channel *channel, const struct message *message, int fd)
+{
+	if (channel->fd < 0)
+		return;
+	if (!STAILQ_EMPTY(&channel->queue) || channel_transmit(channel, message, fd) == EAGAIN)
+		channel_queue(channel, message, fd);
 }
 
 void
@@ -218,22 +241,20 @@ channel_drain(struct channel *channel)
 static void
 channel_write(int fd, short what, void *arg)
 {
+	static struct message messages[CHANNEL_TURN];
 	struct channel *channel = arg;
-	struct message message;
+	int count = 0;
 
 	(void)fd, (void)what;
 	if (!channel_drain(channel))
 		return;
-	for (int i = 0; i < CHANNEL_TURN; i++) {
-		if (!channel->handlers->pull || !channel->handlers->pull(channel->arg, &message)) {
-			if (STAILQ_EMPTY(&channel->queue))
-				event_del(channel->writable);
-			return;
-		}
-		channel_post(channel, &message, -1);
-		if (!STAILQ_EMPTY(&channel->queue))
-			return;
-	}
+	while (channel->handlers->pull && count < CHANNEL_TURN &&
+	       channel->handlers->pull(channel->arg, &messages[count]))
+		count++;
+	for (int i = channel_transmit_all(channel, messages, count); i < count; i++)
+		channel_queue(channel, &messages[i], -1);
+	if (count < CHANNEL_TURN && STAILQ_EMPTY(&channel->queue))
+		event_del(channel->writable);
 }
 
 /* The first descriptor that came, or -1; the room rounds up to two, and a hostile peer fills it. */

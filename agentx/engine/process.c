@@ -35,9 +35,10 @@ static struct {
 	struct prober *prober;
 	struct control_server *control;
 	struct mib_agent agent;
-	int64_t tick_ms; /* mono: the timer is set to */
-	bool ending;	 /* the store is being closed, and takes nothing any more */
-	bool rows_whole; /* agentx has all rows of this engine */
+	int64_t tick_ms;    /* mono: the timer is set to */
+	int64_t offered_ms; /* mono: when rows were last sent to agentx */
+	bool ending;	    /* the store is being closed, and takes nothing any more */
+	bool rows_whole;    /* agentx has all rows of this engine */
 	bool restarts_known;
 	struct restarts restarts;
 	int64_t sample_begin_ms[SAMPLE_FIGURES + 1]; /* not all passed on to agentx yet; 0: none */
@@ -73,6 +74,7 @@ effect_held(const struct effect *effect)
 }
 
 static void carry_out(void);
+static void follow(bool urgent);
 static void arm_timer(void);
 
 /* The tag of a request's write: its number and the state that was written. */
@@ -185,7 +187,7 @@ service_probed(void *arg, const struct probe_result *result)
 	(void)arg;
 	TEXT_SET(report.text, result->text);
 	engine_probed(self.engine, clock_now(), &report);
-	carry_out();
+	follow(false);
 }
 
 static void
@@ -224,28 +226,42 @@ refresh_agent(void)
 	rowset_put(&engine_rows(self.engine)->sets[KIND_AGENT], row);
 }
 
-/* What follows each call into the engine. */
+/* What follows each call into the engine. Where nothing came of it but probes, rows that changed
+ * (when a service was asked last) wait for others, for a tick's time at most: agentx need not be
+ * woken for each. */
 static void
-carry_out(void)
+follow(bool urgent)
 {
+	int64_t now_ms = clock_mono_ms();
 	struct effect effect;
 	uint32_t lost;
 
 	store_begin(self.store);
-	while (engine_next_effect(self.engine, &effect))
+	while (engine_next_effect(self.engine, &effect)) {
 		effects[effect.type](&effect);
+		urgent |= effect.type != EFFECT_PROBE;
+	}
 	store_end(self.store);
 	lost = journal_take_lost(self.journal);
 	if (lost > 0) {
 		engine_note(self.engine, clock_now(), EVENT_EVENTS_LOST,
 			    "%" PRIu32 " events fell out of the journal before snmpd had them",
 			    lost);
-		carry_out();
+		follow(true);
 		return;
 	}
-	channel_offer(self.agentx);
+	if (urgent || now_ms - self.offered_ms >= TICK_MS) {
+		channel_offer(self.agentx);
+		self.offered_ms = now_ms;
+	}
 	control_server_look(self.control);
 	arm_timer();
+}
+
+static void
+carry_out(void)
+{
+	follow(true);
 }
 
 /* ---- requests by hand ---- */
@@ -570,7 +586,7 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd, (void)what, (void)arg;
 	self.tick_ms = INT64_MAX;
 	engine_tick(self.engine, clock_now());
-	carry_out();
+	follow(false);
 }
 
 static void
