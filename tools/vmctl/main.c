@@ -18,6 +18,8 @@ print_error(void *arg, const char *error)
 	fprintf(stderr, "vmctl: %s\n", error);
 }
 
+#define OUTPUT_BUFFER 32768 /* octets: stdio's own are a write(2) for some 40 VMs */
+
 /* A socket for each host. */
 static void
 raise_files(void)
@@ -53,6 +55,8 @@ main(int argc, char **argv)
 	/* net-snmp takes and gives back 64 KiB for each packet. */
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 	mallopt(M_TOP_PAD, 1 << 16);
+	if (!context.options.follow && !isatty(STDOUT_FILENO))
+		setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
 	raise_files();
 	context.vmctl = vmctl_new(NULL);
 	if (!vmctl_load(context.vmctl, context.options.file, print_error, NULL)) {

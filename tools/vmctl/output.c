@@ -24,6 +24,8 @@ struct output {
 	size_t cells_count, cells_room;
 	char *text;
 	size_t text_size, text_room;
+	char *line; /* the one that is being made */
+	size_t line_size, line_room;
 };
 
 static const char *const tints[] = {[TINT_NONE] = "",
@@ -44,14 +46,16 @@ tint_off(const struct context *context, enum tint tint)
 	return context->options.color && tint != TINT_NONE ? "\033[0m" : "";
 }
 
-/* Columns that a text takes on a terminal: characters of UTF-8, each as one. */
+/* Columns that a text takes on a terminal (characters of UTF-8, each as one), and its octets. */
 static unsigned
-text_width(const char *text)
+text_measure(const char *text, size_t *size)
 {
+	const char *at = text;
 	unsigned width = 0;
 
-	for (; *text; text++)
-		width += ((unsigned char)*text & 0xc0) != 0x80;
+	for (; *at; at++)
+		width += ((unsigned char)*at & 0xc0) != 0x80;
+	*size = (size_t)(at - text);
 	return width;
 }
 
@@ -199,31 +203,54 @@ value_human(struct value *value)
 	}
 }
 
-static void
-put_spaces(struct output *output, unsigned count)
+/* Where so much of the line goes. */
+static char *
+line_grow(struct output *output, size_t size)
 {
-	while (count-- > 0)
-		putc_unlocked(' ', output->to);
+	char *at;
+
+	if (output->line_size + size > output->line_room) {
+		output->line_room = output->line_room * 2 + size + 128;
+		output->line = mem_resize(output->line, output->line_room, 1);
+	}
+	at = output->line + output->line_size;
+	output->line_size += size;
+	return at;
 }
 
-/* Of many rows this is most of the work: no format, no lock. */
+static void
+line_tint(struct output *output, const char *code)
+{
+	size_t size = strlen(code);
+
+	memcpy(line_grow(output, size), code, size);
+}
+
+/* Of many rows this is most of the work: no format, and of stdio one call a line. */
 static void
 print_cell(struct output *output, size_t column, const char *text, enum tint tint)
 {
 	const struct field *field = &output->fields->list[column];
-	bool last = column + 1 == output->fields->count;
-	unsigned width = text_width(text), wanted = output->widths[column];
-	unsigned pad = wanted > width ? wanted - width : 0;
+	bool tinted = tint != TINT_NONE && output->context->options.color;
+	size_t size, pad = output->widths[column];
+	unsigned width = text_measure(text, &size);
 
+	pad = pad > width ? pad - width : 0;
 	if (field->right)
-		put_spaces(output, pad);
-	fputs_unlocked(tint_on(output->context, tint), output->to);
-	fputs_unlocked(text, output->to);
-	fputs_unlocked(tint_off(output->context, tint), output->to);
-	if (!last)
-		put_spaces(output, (field->right ? 0 : pad) + 2);
-	else
-		putc_unlocked('\n', output->to);
+		memset(line_grow(output, pad), ' ', pad);
+	if (tinted)
+		line_tint(output, tint_on(output->context, tint));
+	memcpy(line_grow(output, size), text, size);
+	if (tinted)
+		line_tint(output, tint_off(output->context, tint));
+	if (column + 1 < output->fields->count) {
+		pad = (field->right ? 0 : pad) + 2;
+		memset(line_grow(output, pad), ' ', pad);
+		return;
+	}
+	*line_grow(output, 1) = '\n';
+	fwrite_unlocked(output->line, 1, output->line_size, output->to);
+	output->line_size = 0;
 }
 
 static void
@@ -242,23 +269,26 @@ text_flush(struct output *output)
 }
 
 static void
-text_keep(struct output *output, const char *text, enum tint tint)
+text_keep(struct output *output, size_t column, const char *text, enum tint tint)
 {
-	size_t size = strlen(text) + 1;
+	size_t size;
+	unsigned width = text_measure(text, &size);
 
+	if (width > output->widths[column])
+		output->widths[column] = width;
 	if (output->cells_count == output->cells_room) {
 		output->cells_room = output->cells_room * 2 + 64;
 		output->cells =
 		    mem_resize(output->cells, output->cells_room, sizeof(*output->cells));
 	}
-	if (output->text_size + size > output->text_room) {
+	if (output->text_size + size + 1 > output->text_room) {
 		output->text_room = output->text_room * 2 + size + 1024;
 		output->text = mem_resize(output->text, output->text_room, 1);
 	}
-	memcpy(output->text + output->text_size, text, size);
+	memcpy(output->text + output->text_size, text, size + 1);
 	output->cells[output->cells_count++] =
 	    (struct cell){(uint32_t)output->text_size, (uint8_t)tint};
-	output->text_size += size;
+	output->text_size += size + 1;
 }
 
 static void
@@ -267,17 +297,11 @@ text_item(struct output *output, const struct item *item)
 	struct value value;
 
 	for (size_t i = 0; i < output->fields->count; i++) {
-		const char *text;
-
 		field_value(output->context, &output->fields->list[i], item, &value);
-		text = value_human(&value);
-		if (output->items >= MEASURED_MAX) {
-			print_cell(output, i, text, value.tint);
-			continue;
-		}
-		if (text_width(text) > output->widths[i])
-			output->widths[i] = text_width(text);
-		text_keep(output, text, value.tint);
+		if (output->items >= MEASURED_MAX)
+			print_cell(output, i, value_human(&value), value.tint);
+		else
+			text_keep(output, i, value_human(&value), value.tint);
 	}
 	if (output->items + 1 == MEASURED_MAX)
 		text_flush(output);
@@ -291,7 +315,8 @@ begin_text(struct output *output, const char *name)
 	(void)name;
 	for (size_t i = 0; i < output->fields->count; i++)
 		if (!output->context->options.no_header)
-			output->widths[i] = text_width(output->fields->list[i].title);
+			output->widths[i] =
+			    text_measure(output->fields->list[i].title, &(size_t){0});
 }
 
 static void
@@ -386,5 +411,6 @@ output_end(struct output *output)
 	free(output->widths);
 	free(output->cells);
 	free(output->text);
+	free(output->line);
 	free(output);
 }
