@@ -65,6 +65,10 @@ build,g-gamma"
 check_is "show has every column" \
 	"$(vmctl show www --csv -o all --no-header | tr ',' '\n' | wc -l)" \
 	"$(vmctl show www --csv -o all | head -n 1 | tr ',' '\n' | wc -l)"
+check_is "show has its network interfaces and disks in JSON" \
+	"$(vmctl show www --json -o name | python3 -c 'import json, sys
+for vm in json.load(sys.stdin)["vms"]: print(vm["name"], [net["bridge"] for net in vm["nets"]], [disk["vmName"] for disk in vm["disks"]])')" \
+	"www ['xenbr0'] ['www']"
 check_is "a VM's network interfaces" "$(vmctl nets www --csv --no-header -o vmName,host,mac,bridge)" \
 	www,alpha,00:16:3e:77:00:01,xenbr0
 check "with their figures" grep -qE '^[0-9]+,[0-9]+,[0-9]+$' <<<"$(vmctl nets www --csv --no-header -o inOctets,outOctets,inErrors)"
@@ -196,7 +200,7 @@ tmux -S "$LX_DIR/tmux" -f /dev/null new-session -d -x 80 -y 24 \
 lx_wait 10 shows '^www'
 check_is "top: the screen" "$(screen)" "vmctl top   7 VMs on 4 hosts   sorted by name
 
-
+n name  c cpu  m memory  u used  s state  h host   r reverse  / filter  q quit
 NAME    HOST   STATE    GROUP
 backup  gamma  running  g-gamma
 build   gamma  running  g-gamma

@@ -137,15 +137,119 @@ status_with(int status, size_t wrong, size_t found)
 	return found > 0 ? EXIT_SOME : EXIT_NONE;
 }
 
+/* ---- what a VM has ---- */
+
+static const struct device {
+	enum mib_kind kind;
+	const char *title, *key, *columns; /* columns: for people */
+} devices[] = {
+    {KIND_NET, "net", "nets", "name,mac,bridge,inOctets,outOctets,inErrors,outErrors"},
+    {KIND_DISK, "disk", "disks", "name,target,readOctets,writtenOctets,errors"},
+};
+
+#define DEVICES (sizeof(devices) / sizeof(devices[0]))
+
+/* The device's next row that is the VM's, from *at on, into item's row; false: there is none. */
+static bool
+device_next(const struct device *device, const struct item *vm, size_t *at, unsigned char *row,
+	    struct item *item)
+{
+	uint32_t of;
+
+	*item = (struct item){.host = vm->host, .stale = vm->stale};
+	item->rows[device->kind] = row;
+	while (vmctl_row(vm->host, device->kind, (*at)++, row)) {
+		memcpy(&of, row + sizeof(uint64_t), sizeof(of));
+		if (of == ((const struct mib_vm *)vm->rows[KIND_VM])->index)
+			return true;
+	}
+	return false;
+}
+
+static void
+json_devices(const struct context *context, const struct item *vm, FILE *to)
+{
+	_Alignas(8) unsigned char row[VMCTL_ROW_MAX];
+
+	for (size_t i = 0; i < DEVICES; i++) {
+		const enum mib_kind kinds[] = {devices[i].kind, 0};
+		const char *before = "";
+		struct fields fields;
+		struct item item;
+		size_t at = 0;
+
+		if (!fields_choose(context, "all", kinds, NULL, &fields))
+			continue;
+		fprintf(to, ",\n   \"%s\": [", devices[i].key);
+		for (; device_next(&devices[i], vm, &at, row, &item); before = ", ") {
+			fprintf(to, "%s{", before);
+			json_fields(context, &fields, &item, to);
+			fputs("}", to);
+		}
+		fputs("]", to);
+		fields_free(&fields);
+	}
+}
+
+static void
+show_devices(const struct context *context, const struct item *vm)
+{
+	_Alignas(8) unsigned char row[VMCTL_ROW_MAX];
+
+	for (size_t i = 0; i < DEVICES; i++) {
+		const enum mib_kind kinds[] = {devices[i].kind, 0};
+		struct fields fields;
+		struct value value;
+		struct item item;
+		size_t at = 0;
+
+		if (!fields_choose(context, devices[i].columns, kinds, NULL, &fields))
+			continue;
+		while (device_next(&devices[i], vm, &at, row, &item)) {
+			printf("  %-24s", devices[i].title);
+			for (size_t j = 0; j < fields.count; j++) {
+				field_value(context, &fields.list[j], &item, &value);
+				printf("%s %s %s", j ? "," : "", fields.list[j].key,
+				       value_human(&value));
+			}
+			printf("\n");
+		}
+		fields_free(&fields);
+	}
+}
+
+static void
+show_vm(const struct context *context, const struct fields *fields, const struct item *item)
+{
+	const struct mib_vm *vm = item->rows[KIND_VM];
+	struct value value;
+
+	printf("%s on %s%s\n", vm->name, vmctl_host_name(item->host),
+	       item->stale ? " (last known)" : "");
+	for (size_t i = 0; i < fields->count; i++) {
+		enum tint tint;
+
+		field_value(context, &fields->list[i], item, &value);
+		tint = value.tint;
+		printf("  %-24s %s%s%s\n", fields->list[i].key, tint_on(context, tint),
+		       value_human(&value), tint_off(context, tint));
+	}
+	show_devices(context, item);
+}
+
+/* ---- lists ---- */
+
+/* whole: with what the VMs have; people get a paragraph for each. */
 static int
-list_vms(struct context *context, const char *columns)
+list_vms(struct context *context, const char *columns, bool whole)
 {
 	static const enum mib_kind kinds[] = {KIND_VM, 0};
-	struct vmctl_want want = {.kind = KIND_VM};
+	struct vmctl_want wants[1 + DEVICES] = {{.kind = KIND_VM}};
+	enum output_format format = context->options.format;
+	struct output *output = NULL;
 	struct fields fields;
 	struct targets *targets;
 	struct vm_list vms;
-	struct output *output;
 	int status;
 
 	if (!fields_choose(context, columns, kinds, NULL, &fields))
@@ -155,19 +259,28 @@ list_vms(struct context *context, const char *columns)
 		fields_free(&fields);
 		return EXIT_USAGE;
 	}
-	want.fields = fields_bits(&fields, KIND_VM) | targets_bits(targets);
-	fleet_fetch(context, &want, 1);
+	wants[0].fields = fields_bits(&fields, KIND_VM) | targets_bits(targets);
+	for (size_t i = 0; i < DEVICES; i++)
+		wants[1 + i].kind = devices[i].kind;
+	fleet_fetch(context, wants, whole && format != OUTPUT_CSV ? 1 + DEVICES : 1);
 	vms_collect(context, targets, &vms);
-	output = output_begin(context, "vms", &fields);
+	if (!whole || format != OUTPUT_TEXT)
+		output = output_begin(context, "vms", &fields);
+	if (whole && output)
+		output_more(output, json_devices);
 	for (size_t i = 0; i < vms.count; i++) {
 		struct mib_vm vm;
 		struct item item = {.host = vms.list[i].host, .rows = {[KIND_VM] = &vm}};
 
 		vmctl_row(item.host, KIND_VM, vms.list[i].position, &vm);
 		item.stale = vmctl_rows_stale(item.host, KIND_VM);
-		output_item(output, &item);
+		if (output)
+			output_item(output, &item);
+		else
+			show_vm(context, &fields, &item);
 	}
-	output_end(output);
+	if (output)
+		output_end(output);
 	status = fleet_report(context);
 	vms_say_twice(&vms);
 	status =
@@ -190,115 +303,27 @@ columns_or(const struct context *context, const char *columns, const char *of_js
 int
 cmd_list(struct context *context)
 {
-	return list_vms(context, columns_or(context, LIST_COLUMNS, LIST_COLUMNS ",stale"));
+	return list_vms(context, columns_or(context, LIST_COLUMNS, LIST_COLUMNS ",stale"), false);
 }
 
 int
 cmd_state(struct context *context)
 {
-	return list_vms(context, columns_or(context, STATE_COLUMNS, STATE_COLUMNS ",stale"));
+	return list_vms(context, columns_or(context, STATE_COLUMNS, STATE_COLUMNS ",stale"), false);
 }
 
 int
 cmd_locate(struct context *context)
 {
-	return list_vms(context, columns_or(context, LOCATE_COLUMNS, LOCATE_COLUMNS ",stale"));
-}
-
-/* ---- show: everything about some VMs ---- */
-
-static void
-show_line(const struct context *context, const char *title, struct value *value)
-{
-	printf("  %-24s %s%s%s\n", title, tint_on(context, value->tint), value_human(value),
-	       tint_off(context, value->tint));
-}
-
-/* The rows of another kind that are this VM's: an own line for each. */
-static void
-show_devices(const struct context *context, struct vmctl_host *host, enum mib_kind kind,
-	     uint32_t vm, const char *title, const char *columns)
-{
-	const enum mib_kind kinds[] = {kind, 0};
-	_Alignas(8) unsigned char row[VMCTL_ROW_MAX];
-	struct fields fields;
-
-	if (!fields_choose(context, columns, kinds, NULL, &fields))
-		return;
-	for (size_t i = 0; vmctl_row(host, kind, i, row); i++) {
-		struct item item = {.host = host};
-		uint32_t of;
-
-		item.rows[kind] = row;
-		memcpy(&of, row + sizeof(uint64_t), sizeof(of));
-		if (of != vm)
-			continue;
-		printf("  %-24s", title);
-		for (size_t j = 0; j < fields.count; j++) {
-			struct value value;
-
-			field_value(context, &fields.list[j], &item, &value);
-			printf(" %s %s%s", fields.list[j].key, value_human(&value),
-			       j + 1 < fields.count ? "," : "");
-		}
-		printf("\n");
-	}
-	fields_free(&fields);
-}
-
-static void
-show_vm(const struct context *context, const struct fields *fields, const struct item *item)
-{
-	const struct mib_vm *vm = item->rows[KIND_VM];
-	struct value value;
-
-	printf("%s on %s%s\n", vm->name, vmctl_host_name(item->host),
-	       item->stale ? " (last known)" : "");
-	for (size_t i = 0; i < fields->count; i++) {
-		field_value(context, &fields->list[i], item, &value);
-		show_line(context, fields->list[i].key, &value);
-	}
-	show_devices(context, item->host, KIND_NET, vm->index, "net",
-		     "name,mac,bridge,inOctets,outOctets,inErrors,outErrors");
-	show_devices(context, item->host, KIND_DISK, vm->index, "disk",
-		     "name,target,readOctets,writtenOctets,errors");
+	return list_vms(context, columns_or(context, LOCATE_COLUMNS, LOCATE_COLUMNS ",stale"),
+			false);
 }
 
 int
 cmd_show(struct context *context)
 {
-	static const enum mib_kind kinds[] = {KIND_VM, 0};
-	struct vmctl_want wants[] = {{KIND_VM, 0, NULL}, {KIND_NET, 0, NULL}, {KIND_DISK, 0, NULL}};
-	struct targets *targets;
-	struct fields fields;
-	struct vm_list vms;
-	int status;
-
-	if (context->options.format != OUTPUT_TEXT)
-		return list_vms(context, columns_or(context, "all", "all"));
-	if (context->words_count == 0 && !context->options.all)
+	if (context->options.format == OUTPUT_TEXT && context->words_count == 0 &&
+	    !context->options.all)
 		return usage_error(context, "which VM? see vmctl show --help");
-	if (!fields_choose(context, columns_or(context, "all", "all"), kinds, NULL, &fields))
-		return EXIT_USAGE;
-	targets = look_targets(context);
-	if (!targets)
-		return EXIT_USAGE;
-	fleet_fetch(context, wants, sizeof(wants) / sizeof(wants[0]));
-	vms_collect(context, targets, &vms);
-	for (size_t i = 0; i < vms.count; i++) {
-		struct mib_vm vm;
-		struct item item = {.host = vms.list[i].host, .rows = {[KIND_VM] = &vm}};
-
-		vmctl_row(item.host, KIND_VM, vms.list[i].position, &vm);
-		item.stale = vmctl_rows_stale(item.host, KIND_VM);
-		show_vm(context, &fields, &item);
-	}
-	status = fleet_report(context);
-	vms_say_twice(&vms);
-	status =
-	    status_with(status, targets_complain(targets, status != EXIT_ALL, false), vms.count);
-	vms_free(&vms);
-	fields_free(&fields);
-	targets_free(targets);
-	return status;
+	return list_vms(context, columns_or(context, "all", "all"), true);
 }

@@ -15,6 +15,7 @@ struct output {
 	const struct context *context;
 	const struct fields *fields;
 	FILE *to;
+	void (*more)(const struct context *context, const struct item *item, FILE *to);
 	size_t items;
 	bool lines; /* JSON that goes on: a line for each item, and nothing around them */
 	bool begun; /* the title line, or what JSON begins with, is out */
@@ -128,21 +129,28 @@ json_value(FILE *to, const struct value *value)
 	}
 }
 
-static void
-json_item(struct output *output, const struct item *item)
+void
+json_fields(const struct context *context, const struct fields *fields, const struct item *item,
+	    FILE *to)
 {
 	struct value value;
 
-	fprintf(output->to, output->lines ? "{" : output->items ? ",\n  {" : "\n  {");
-	for (size_t i = 0; i < output->fields->count; i++) {
-		const struct field *field = &output->fields->list[i];
-
-		fputs_unlocked(i ? ", \"" : "\"", output->to);
-		fputs_unlocked(field->key, output->to);
-		fputs_unlocked("\": ", output->to);
-		field_value(output->context, field, item, &value);
-		json_value(output->to, &value);
+	for (size_t i = 0; i < fields->count; i++) {
+		fputs_unlocked(i ? ", \"" : "\"", to);
+		fputs_unlocked(fields->list[i].key, to);
+		fputs_unlocked("\": ", to);
+		field_value(context, &fields->list[i], item, &value);
+		json_value(to, &value);
 	}
+}
+
+static void
+json_item(struct output *output, const struct item *item)
+{
+	fprintf(output->to, output->lines ? "{" : output->items ? ",\n  {" : "\n  {");
+	json_fields(output->context, output->fields, item, output->to);
+	if (output->more)
+		output->more(output->context, item, output->to);
 	fprintf(output->to, output->lines ? "}\n" : "}");
 }
 
@@ -387,6 +395,13 @@ output_begin(const struct context *context, const char *name, const struct field
 	output->widths = mem_array(fields->count, sizeof(*output->widths));
 	formats[context->options.format].begin(output, name);
 	return output;
+}
+
+void
+output_more(struct output *output,
+	    void (*more)(const struct context *context, const struct item *item, FILE *to))
+{
+	output->more = more;
 }
 
 void

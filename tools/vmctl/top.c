@@ -300,6 +300,17 @@ draw_lines(struct top *top)
 }
 
 static void
+draw_keys(void)
+{
+	attron(tint_attribute(TINT_DIM));
+	move(3, 0);
+	for (size_t i = 0; i < sizeof(sorts) / sizeof(sorts[0]); i++)
+		printw("%c %s  ", sorts[i].letter, sorts[i].name);
+	addstr(" r reverse  / filter  q quit");
+	attroff(tint_attribute(TINT_DIM));
+}
+
+static void
 draw(int fd, short what, void *arg)
 {
 	static const struct timeval pause = {0, DRAW_MS * 1000};
@@ -315,6 +326,7 @@ draw(int fd, short what, void *arg)
 	move(0, 0);
 	draw_hosts(top);
 	draw_sums(top);
+	draw_keys();
 	draw_lines(top);
 	refresh();
 }

@@ -258,11 +258,17 @@ extern const struct own_field own_host, own_age, own_stale;
 struct output;
 struct output *output_begin(const struct context *context, const char *name,
 			    const struct fields *fields);
+/* What each item's object has after its fields, in JSON. */
+void output_more(struct output *output,
+		 void (*more)(const struct context *context, const struct item *item, FILE *to));
 /* Text is printed at the end, when the widths are known. */
 void output_item(struct output *output, const struct item *item);
 /* Prints what waits, and goes on (events --follow). */
 void output_flush(struct output *output);
 void output_end(struct output *output);
+/* The fields of an item as members of a JSON object, without its braces. */
+void json_fields(const struct context *context, const struct fields *fields,
+		 const struct item *item, FILE *to);
 /* A JSON string, quoted. */
 void json_string(FILE *to, const char *text);
 /* "silent": [...], the hosts that did not answer. */
