@@ -93,7 +93,7 @@ launch_is_overdue(struct engine *engine, struct vm *vm)
 static bool
 launch_is_ready(struct engine *engine, struct vm *vm)
 {
-	if (!vm_has_all(vm) && !vm->kept.excused && !launch_is_overdue(engine, vm)) {
+	if (!vm_has_all(vm) && !launch_is_overdue(engine, vm)) {
 		vm->policy.ready_ms = 0;
 		return false;
 	}

@@ -173,6 +173,14 @@ lives(const struct vm_truth *vm)
 	       (vm->domain->phase == PHASE_LIVE || vm->domain->phase == PHASE_BUILDING);
 }
 
+/* The engine knows what a person did to it. */
+static bool
+is_told(const struct world *world, const struct watched *watched)
+{
+	return world->check->states_ms > watched->person_ms &&
+	       world->check->states_ms > watched->vm->changed_ms;
+}
+
 /* What a person did on purpose stays, once the engine was told. Whether it was that, or an action
  * of the engine's own which ended a guest that was ending, nobody can tell. */
 static void
@@ -184,8 +192,6 @@ left_alone(struct world *world, const struct action *action, const struct watche
 	const uint32_t *verbs = watched->person == PERSON_OFF ? of_off : of_paused;
 	size_t count = watched->person == PERSON_OFF ? sizeof(of_off) / sizeof(of_off[0])
 						     : sizeof(of_paused) / sizeof(of_paused[0]);
-	bool told = world->check->states_ms > watched->person_ms &&
-		    world->check->states_ms > watched->vm->changed_ms;
 
 	if (check_events(world, EVENT_STANDBY_TOOK_OVER, action->name) >
 	    check_events(world, EVENT_STANDBY_RELEASED, action->name))
@@ -196,7 +202,7 @@ left_alone(struct world *world, const struct action *action, const struct watche
 	    check_vm(world, action->name)->standby_of >= 0 ||
 	    (watched->person == PERSON_OFF && lives(watched->vm)))
 		return;
-	for (size_t i = 0; told && i < count; i++)
+	for (size_t i = 0; is_told(world, watched) && i < count; i++)
 		if (verbs[i] == action->verb)
 			check_fail(world, "left-alone", "%s: %s, and a person has it %s",
 				   action->name, name_of(verb_names, (int)action->verb),
@@ -432,7 +438,7 @@ supervision_action(struct world *world, const struct action *action)
 	left_alone(world, action, watched);
 	if ((action->verb == ACTION_RESTART || action->verb == VERB_SHUTDOWN ||
 	     action->verb == VERB_DESTROY) &&
-	    watched->person == PERSON_OFF && lives(watched->vm))
+	    watched->person == PERSON_OFF && (lives(watched->vm) || !is_told(world, watched)))
 		watched->person = PERSON_UNCLEAR;
 	maintained(world, action, watched);
 	restart_limit(world, action, watched, vm);
