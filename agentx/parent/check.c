@@ -139,12 +139,17 @@ check_wait(struct check *check)
 bool
 check_now(struct check *check)
 {
-	char errors[ERRORS_MAX];
+	char errors[ERRORS_MAX], error[1024];
+	int more;
 
 	if (check_start(check) && check_ended(check, check_wait(check)))
 		return true;
 	check_read(check, errors);
-	fputs(errors, stderr);
+	check_error(check, error, sizeof(error), &more);
+	if (more > 0)
+		fputs(errors, stderr);
+	else
+		fprintf(stderr, "%s\n", error);
 	log_error("%s: not started, because the configuration is not usable", check->file);
 	return false;
 }

@@ -154,6 +154,19 @@ check_is "started with a bad file" "$(rc_of "$lauxend" -d -u "$me" -f "$LX_DIR/b
 check "started with a bad file: says where" said "bad.conf:1: "
 check_is "started without a file" "$(rc_of "$lauxend" -d -u "$me" -f "$LX_DIR/absent.conf")" 1
 check "started without a file: says so" said "there is no such file"
+# The check is stopped while it reads many VMs.
+start_late() {
+	local pid child=
+	awk 'BEGIN { for (i = 0; i < 4000; i++) printf "vm \"v%d\" { file = \"/x/v%d.cfg\" }\n", i, i }' >"$LX_DIR/many.conf"
+	"$lauxend" -d -u "$me" -f "$LX_DIR/many.conf" >"$LX_DIR/out" 2>&1 </dev/null &
+	pid=$!
+	while [ -z "$child" ] && kill -0 "$pid"; do read -r child <"/proc/$pid/task/$pid/children"; done
+	kill -STOP "$child"
+	wait "$pid"
+	[ $? = 1 ]
+}
+check "started, and the check hangs: it is given up" start_late
+check "started, and the check hangs: says so" said "many.conf: checking it took over 10 s"
 if [ "$(id -u)" = 0 ]; then
 	check_is "a user that is not there" "$(rc_of "$lauxend" -d -u nobody-of-that-name -f "$LX_DIR/lauxen.conf")" 1
 	check "a user that is not there: what to do" said "create it"
