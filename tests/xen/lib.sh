@@ -192,11 +192,11 @@ with_agent() {
 
 # conf_head: all but the VMs. What a topic has of its own stands in these. A real host needs a
 # fraction of the silence: the emulated one may get no CPU for long. Nobody but the topic starts a VM.
-silence=15s hypervisor_conf='' supervision_conf='autostart = "no" restart-limit = 0'
+silence=15s agent_conf='' hypervisor_conf='' supervision_conf='autostart = "no" restart-limit = 0'
 conf_head() {
 	cat <<-C
 		agent {
-			name = "$host"
+			name = "$host" $agent_conf
 		}
 		hypervisor {
 			silence = "$silence" $hypervisor_conf
