@@ -18,8 +18,6 @@ print_error(void *arg, const char *error)
 	fprintf(stderr, "vmctl: %s\n", error);
 }
 
-#define OUTPUT_BUFFER 32768 /* octets: stdio's own are a write(2) for some 40 VMs */
-
 /* A socket for each host. */
 static void
 raise_files(void)
@@ -43,6 +41,7 @@ cache_age_ms(const struct vmctl *vmctl)
 int
 main(int argc, char **argv)
 {
+	static char buffer[32768]; /* stdio's own is full after some 40 VMs */
 	struct context context = {.options = {.since = -1, .last = -1, .retries = -1}};
 	const struct command *command = NULL;
 	int status;
@@ -56,7 +55,7 @@ main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 	mallopt(M_TOP_PAD, 1 << 16);
 	if (!context.options.follow && !isatty(STDOUT_FILENO))
-		setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
+		setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 	raise_files();
 	context.vmctl = vmctl_new(NULL);
 	if (!vmctl_load(context.vmctl, context.options.file, print_error, NULL)) {

@@ -4,6 +4,7 @@
 
 #include "tools/vmctl/vmctl.h"
 
+#define TINT_SIZE 16	  /* octets, on and off */
 #define MEASURED_MAX 1000 /* lines that the widths are made of; what is wider later sticks out */
 
 struct cell {
@@ -211,27 +212,21 @@ value_human(struct value *value)
 	}
 }
 
-/* Where so much of the line goes. */
+/* The end of the line, with room for so much more. */
 static char *
-line_grow(struct output *output, size_t size)
+line_end(struct output *output, size_t more)
 {
-	char *at;
-
-	if (output->line_size + size > output->line_room) {
-		output->line_room = output->line_room * 2 + size + 128;
+	if (output->line_size + more > output->line_room) {
+		output->line_room = output->line_room * 2 + more + 128;
 		output->line = mem_resize(output->line, output->line_room, 1);
 	}
-	at = output->line + output->line_size;
-	output->line_size += size;
-	return at;
+	return output->line + output->line_size;
 }
 
-static void
-line_tint(struct output *output, const char *code)
+static char *
+put_spaces(char *at, size_t count)
 {
-	size_t size = strlen(code);
-
-	memcpy(line_grow(output, size), code, size);
+	return (char *)memset(at, ' ', count) + count;
 }
 
 /* Of many rows this is most of the work: no format, and of stdio one call a line. */
@@ -240,23 +235,27 @@ print_cell(struct output *output, size_t column, const char *text, enum tint tin
 {
 	const struct field *field = &output->fields->list[column];
 	bool tinted = tint != TINT_NONE && output->context->options.color;
+	bool last = column + 1 == output->fields->count;
 	size_t size, pad = output->widths[column];
 	unsigned width = text_measure(text, &size);
+	char *at;
 
 	pad = pad > width ? pad - width : 0;
+	at = line_end(output, pad + size + TINT_SIZE + 2);
 	if (field->right)
-		memset(line_grow(output, pad), ' ', pad);
+		at = put_spaces(at, pad);
 	if (tinted)
-		line_tint(output, tint_on(output->context, tint));
-	memcpy(line_grow(output, size), text, size);
+		at = stpcpy(at, tint_on(output->context, tint));
+	at = mempcpy(at, text, size);
 	if (tinted)
-		line_tint(output, tint_off(output->context, tint));
-	if (column + 1 < output->fields->count) {
-		pad = (field->right ? 0 : pad) + 2;
-		memset(line_grow(output, pad), ' ', pad);
+		at = stpcpy(at, tint_off(output->context, tint));
+	if (last)
+		*at++ = '\n';
+	else
+		at = put_spaces(at, (field->right ? 0 : pad) + 2);
+	output->line_size = (size_t)(at - output->line);
+	if (!last)
 		return;
-	}
-	*line_grow(output, 1) = '\n';
 	fwrite_unlocked(output->line, 1, output->line_size, output->to);
 	output->line_size = 0;
 }
