@@ -129,6 +129,10 @@ bool check_has_action(const struct world *world, const char *name); /* that is n
 void rows_sampled(struct world *world);
 void rows_told(struct world *world, const struct message *message);
 
+/* ---- supervision: its rules, and what is known of VMs ---- */
+
+#define SLACK_MS 4000 /* for messages, passes, and the store */
+
 void supervision_action(struct world *world, const struct action *action);
 void supervision_accepted(struct world *world, const struct asked *asked, uint32_t number);
 void supervision_event(struct world *world, const struct mib_event *event);
@@ -139,6 +143,7 @@ void supervision_ended(struct world *world, const struct mib_event *event);
 /* Whether it is one of those that a request on many is about. */
 bool many_has(const struct world *world, const struct many *many, const char *vm);
 const struct config_vm *check_vm(const struct world *world, const char *vm); /* or NULL */
+bool check_lives(const struct vm_truth *vm); /* it is being made, or is not over */
 
 void pairs_durable(struct world *world, const struct mib_event *event);
 void pairs_forget(struct world *world);

@@ -8,7 +8,7 @@
 
 #define RETRY_MS 30000 /* the engine tries again what failed after so long */
 #define BOUND_LEAST_MS 120000
-#define SLACK_MS 60000 /* for passes, the store, processes that come back */
+#define REST_SLACK_MS 60000 /* for passes, the store, processes that come back */
 
 /* Its restarts one after the other, and what each takes. */
 static int64_t
@@ -37,7 +37,7 @@ int64_t
 check_bound_ms(const struct world *world)
 {
 	const struct config *config = world->daemon.config;
-	int64_t ms = SLACK_MS + BOUND_LEAST_MS;
+	int64_t ms = REST_SLACK_MS + BOUND_LEAST_MS;
 
 	for (size_t i = 0; config && i < config->vms_count; i++)
 		ms += vm_bound_ms(config, &config->vms[i]);
