@@ -124,9 +124,9 @@ notice_off(struct engine *engine, struct vm *vm, enum vm_state state, bool unlis
 	vm->unsaved = true;
 }
 
-/* A person has said since that it is to be off. */
+/* A person has asked that it be off, which is not begun yet. */
 static bool
-is_to_end(const struct vm *vm)
+is_asked_to_end(const struct vm *vm)
 {
 	const struct request *request;
 
@@ -134,7 +134,13 @@ is_to_end(const struct vm *vm)
 		if (request->kept.row.state == REQUEST_QUEUED &&
 		    wishes[request->kept.row.verb].goal == PLAN_OFF)
 			return true;
-	return vm->stopping;
+	return false;
+}
+
+static bool
+is_to_end(const struct vm *vm)
+{
+	return vm->stopping || is_asked_to_end(vm);
 }
 
 /* Its domain is new to it. One that a person started although something is missing is excused. */
@@ -149,7 +155,7 @@ notice_start(struct engine *engine, struct vm *vm)
 	vm->kept.unseen = false;
 	vm->policy.stop_failed = false;
 	vm->policy.fresh = false;
-	if (ours || (made && is_to_end(vm)))
+	if (ours || (made && vm->stopping) || is_asked_to_end(vm))
 		return;
 	care_set_goal(engine, vm, PLAN_RUN);
 	care_set_desired(vm, DESIRED_RUNNING);
@@ -187,7 +193,8 @@ notice_unpause(struct engine *engine, struct vm *vm)
 {
 	uint32_t cause = vm_cause(engine, vm, VM_RUNNING);
 
-	if (cause == VERB_UNPAUSE && vm_cause_is_ours(vm))
+	/* A pause of ours that is under way was sent by an engine that knew better. */
+	if ((cause == VERB_UNPAUSE || cause == VERB_PAUSE) && vm_cause_is_ours(vm))
 		return;
 	if (!vm->stopping)
 		care_set_goal(engine, vm, PLAN_RUN);
