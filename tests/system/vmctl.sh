@@ -67,8 +67,8 @@ check_is "show has every column" \
 	"$(vmctl show www --csv -o all | head -n 1 | tr ',' '\n' | wc -l)"
 check_is "show has its network interfaces and disks in JSON" \
 	"$(vmctl show www --json -o name | python3 -c 'import json, sys
-for vm in json.load(sys.stdin)["vms"]: print(vm["name"], [net["bridge"] for net in vm["nets"]], [disk["vmName"] for disk in vm["disks"]])')" \
-	"www ['xenbr0'] ['www']"
+for vm in json.load(sys.stdin)["vms"]: print(vm["name"], [net["bridge"] for net in vm["nets"]], [disk["name"] for disk in vm["disks"]])')" \
+	"www ['xenbr0'] ['xvda', 'xvdb']"
 check_is "a VM's network interfaces" "$(vmctl nets www --csv --no-header -o vmName,host,mac,bridge)" \
 	www,alpha,00:16:3e:77:00:01,xenbr0
 check "with their figures" grep -qE '^[0-9]+,[0-9]+,[0-9]+$' <<<"$(vmctl nets www --csv --no-header -o inOctets,outOctets,inErrors)"
