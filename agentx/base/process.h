@@ -10,6 +10,7 @@
 #define BASE_PROCESS_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/messages.h"
 
@@ -47,6 +48,10 @@ int process_run(void);
 /* A socket of that protocol (IPPROTO_...) that was inherited as fd, with close-on-exec; -1: it was
  * not. */
 int process_take_socket(int fd, int protocol);
+
+/* fork(2) for process_fork_begin(): signals wait until then, as the new process would serve them
+ * with the handlers of this one. */
+pid_t process_fork(void);
 
 /* In a fork of a child that goes on as a process of its own, under title (15 octets) and, in the
  * log, role: the signals of process_init() but SIGPIPE are as at a start, and all descriptors but

@@ -190,7 +190,7 @@ pid_t
 helper_spawn(const struct options *options, const struct config *config, const char *record,
 	     bool mend)
 {
-	pid_t pid = fork();
+	pid_t pid = process_fork();
 
 	if (pid == 0)
 		helper_main(options, config, record, mend);

@@ -336,7 +336,7 @@ watched_start(struct watched *watched)
 	int pair[2] = {-1, -1};
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ||
-	    (watched->pid = fork()) < 0) {
+	    (watched->pid = process_fork()) < 0) {
 		log_error("no %s worker: %s", worker_kind_names[watched->kind], strerror(errno));
 		for (int i = 0; i < 2; i++)
 			if (pair[i] >= 0)
