@@ -18,13 +18,14 @@ static const oid trap_oid[] = {1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0};
 /* of the arc for experiments, below NET-SNMP-MIB */
 static const oid ended_oid[] = {1, 3, 6, 1, 4, 1, 8072, 9999, 9999, 1};
 
+/* Of a crash libxenctrl says crashed, and not shutdown. */
 static bool
 runs(xc_interface *xc, uint32_t domid)
 {
 	xc_dominfo_t info;
 
 	return xc_domain_getinfo(xc, domid, 1, &info) == 1 && info.domid == domid && !info.dying &&
-	       !info.shutdown;
+	       !info.shutdown && !info.crashed;
 }
 
 static netsnmp_session *

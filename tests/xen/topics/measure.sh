@@ -75,9 +75,9 @@ xl_list() { dom0 'for i in $(seq 10); do a=${EPOCHREALTIME/./}; xl list >/dev/nu
 
 ## CPU
 
-# Jiffies of 10 ms that lauxend and xentop have used so far.
+# Jiffies of 10 ms that lauxend, with its workers, and xentop have used so far.
 jiffies() {
-	dom0 "for p in \$(pgrep -x $1); do sed 's/.*) //' /proc/\$p/stat; done" | awk '{ n += $12 + $13 } END { print n + 0 }'
+	dom0 "for p in \$(pgrep '^$1'); do sed 's/.*) //' /proc/\$p/stat; done" | awk '{ n += $12 + $13 } END { print n + 0 }'
 }
 measure_cpu() {
 	dom0 "setsid xentop -b -d 1 </dev/null >/dev/null 2>&1 & sleep 5; pgrep -x xentop" >/dev/null || return
