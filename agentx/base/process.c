@@ -123,11 +123,11 @@ process_fork(void)
 	int error;
 
 	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	pid = fork();
 	error = errno;
 	if (pid != 0)
-		sigprocmask(SIG_SETMASK, &before, NULL);
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	errno = error;
 	return pid;
 }

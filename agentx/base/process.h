@@ -49,8 +49,8 @@ int process_run(void);
  * not. */
 int process_take_socket(int fd, int protocol);
 
-/* fork(2) for process_fork_begin(): signals wait until then, as the new process would serve them
- * with the handlers of this one. */
+/* fork(2) with all signals blocked in the new process, which would serve them with the handlers of
+ * this one: it lets them in once it has handlers of its own, as process_fork_begin() does. */
 pid_t process_fork(void);
 
 /* In a fork of a child that goes on as a process of its own, under title (15 octets) and, in the

@@ -137,12 +137,6 @@ is_asked_to_end(const struct vm *vm)
 	return false;
 }
 
-static bool
-is_to_end(const struct vm *vm)
-{
-	return vm->stopping || is_asked_to_end(vm);
-}
-
 /* Its domain is new to it. One that a person started although something is missing is excused. */
 static void
 notice_start(struct engine *engine, struct vm *vm)
@@ -175,7 +169,8 @@ notice_crash(struct engine *engine, struct vm *vm)
 void
 notice_done(struct engine *engine, struct vm *vm, uint32_t verb)
 {
-	if (vm->config && vm_state_after(verb) == VM_RUNNING && !is_to_end(vm))
+	if (vm->config && vm_state_after(verb) == VM_RUNNING && !vm->stopping &&
+	    !is_asked_to_end(vm))
 		care_set_goal(engine, vm, PLAN_RUN);
 }
 

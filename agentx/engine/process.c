@@ -227,7 +227,7 @@ refresh_agent(void)
 }
 
 /* What follows each call into the engine. Where nothing came of it but probes, rows that changed
- * (when a service was asked last) wait for others, for a tick's time at most: agentx need not be
+ * (when a service was asked last) wait for others, for two ticks at most: agentx need not be
  * woken for each. */
 static void
 follow(bool urgent)

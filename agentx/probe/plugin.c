@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/process.h"
 #include "probe/internal.h"
 
 #define KEPT 512 /* octets of output that are looked at */
@@ -178,19 +179,13 @@ static void __attribute__((noreturn)) child_become(char **words, int output)
 	_exit(127);
 }
 
-/* Signals wait meanwhile, as the child would serve them with the handlers of this process. */
 static pid_t
 child_fork(char **words, int output)
 {
-	sigset_t all, before;
-	pid_t pid;
+	pid_t pid = process_fork();
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	pid = fork();
 	if (pid == 0)
 		child_become(words, output);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (pid > 0)
 		setpgid(pid, pid); /* whichever of the two comes first */
 	return pid;
