@@ -190,22 +190,16 @@ hv_xen_states(struct hv *hv, const struct hv_sink *sink, char *error)
 	return 0;
 }
 
-/*
- * xenstored fires @introduceDomain and @releaseDomain without saying which domain; a release comes
- * at a domain's shutdown and again when it is destroyed. A pause fires neither.
- */
 static int
 hv_xen_watch(struct hv *hv, char *error)
 {
 	char **event;
 	unsigned count;
 
-	if (!xen_store_open(hv) || (!hv->watching && (!xs_watch(hv->xs, "@introduceDomain", "i") ||
-						      !xs_watch(hv->xs, "@releaseDomain", "r")))) {
+	if (!xen_store_open(hv) || !xen_store_watch_domains(hv)) {
 		text_format(error, TEXT_SIZE, "xenstore cannot be watched: %s", strerror(errno));
 		return -1;
 	}
-	hv->watching = true;
 	event = xs_read_watch(hv->xs, &count);
 	if (!event) {
 		text_format(error, TEXT_SIZE, "the watch on xenstore ended: %s", strerror(errno));

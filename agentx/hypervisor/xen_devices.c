@@ -19,6 +19,7 @@
 /* A device, and what does not change while it is there. */
 struct device {
 	struct xen_device_name id;
+	ino_t inode;	/* in sysfs: another one after it was detached and attached again */
 	bool listed;	/* in this pass */
 	bool removable; /* its medium may change */
 	struct fact_net net;
@@ -147,27 +148,39 @@ learn_disk(struct hv *hv, struct device *device)
 
 	disk->domid = domid;
 	disk->device = number;
-	xen_store_text(hv, disk->name, sizeof(disk->name), "backend/%s/%u/%u/dev", kind, domid,
-		       number);
-	xen_store_text(hv, params, sizeof(params), "backend/%s/%u/%u/params", kind, domid, number);
+	xen_store_follow_text(hv, disk->name, sizeof(disk->name), "backend/%s/%u/%u/dev", kind,
+			      domid, number);
+	xen_store_follow_text(hv, params, sizeof(params), "backend/%s/%u/%u/params", kind, domid,
+			      number);
 	TEXT_SET(disk->target, xen_parse_params(params));
-	xen_store_text(hv, mode, sizeof(mode), "backend/%s/%u/%u/mode", kind, domid, number);
+	xen_store_follow_text(hv, mode, sizeof(mode), "backend/%s/%u/%u/mode", kind, domid, number);
 	disk->read_only = *mode == 'r';
 	device->removable =
-	    xen_store_number(hv, "backend/%s/%u/%u/removable", kind, domid, number) != 0;
+	    xen_store_follow_number(hv, "backend/%s/%u/%u/removable", kind, domid, number) != 0;
+}
+
+/* Its interface in all, or NULL. The name is looked for once, and again where it was changed. */
+static const struct xen_interface *
+find_interface(struct device *device, const struct interfaces *all)
+{
+	struct fact_net *net = &device->net;
+	const struct xen_interface *found = interfaces_find(all, net->name);
+
+	if (!found && interface_name(&device->id, net->name, sizeof(net->name)) &&
+	    (found = interfaces_find(all, net->name)))
+		net->if_index = if_nametoindex(net->name);
+	return found;
 }
 
 /* in is what the guest receives, which is what Dom0 sends. No row before the interface is there. */
 static void
-put_net(const struct device *device, const struct interfaces *all, const struct hv_sink *sink)
+put_net(struct device *device, const struct interfaces *all, const struct hv_sink *sink)
 {
+	const struct xen_interface *found = find_interface(device, all);
 	struct fact_net net = device->net;
-	const struct xen_interface *found;
 
-	if (!interface_name(&device->id, net.name, sizeof(net.name)) ||
-	    !(found = interfaces_find(all, net.name)))
+	if (!found)
 		return;
-	net.if_index = if_nametoindex(net.name);
 	net.in_octets = found->sent.octets;
 	net.in_packets = found->sent.packets;
 	net.in_errors = found->sent.errors;
@@ -241,17 +254,18 @@ put_disk(const struct device *device, const struct xen_qmp *answer, const struct
 }
 
 static struct device *
-keep(struct hv *hv, const struct xen_device_name *id)
+keep(struct hv *hv, const struct xen_device_name *id, ino_t inode)
 {
 	struct xen_devices *devices = hv->devices;
 	struct device *device;
 
 	for (size_t i = 0; i < devices->count; i++)
-		if (!memcmp(&devices->list[i].id, id, sizeof(*id)))
+		if (!memcmp(&devices->list[i].id, id, sizeof(*id)) &&
+		    devices->list[i].inode == inode)
 			return &devices->list[i];
 	devices->list = mem_resize(devices->list, devices->count + 1, sizeof(*devices->list));
 	device = &devices->list[devices->count++];
-	*device = (struct device){.id = *id, .removable = true};
+	*device = (struct device){.id = *id, .inode = inode, .removable = true};
 	if (is_net(id))
 		learn_net(hv, device);
 	return device;
@@ -270,20 +284,11 @@ forget_gone(struct xen_devices *devices)
 	devices->count = used;
 }
 
-static bool
-is_listed(const libxl_dominfo *list, int count, uint32_t domid)
-{
-	for (int i = 0; i < count; i++)
-		if (list[i].domid == domid)
-			return domid != 0;
-	return false;
-}
-
 static void
-put_device(struct hv *hv, const struct xen_device_name *id, const struct interfaces *all,
-	   const struct hv_sink *sink)
+put_device(struct hv *hv, const struct xen_device_name *id, ino_t inode,
+	   const struct interfaces *all, const struct hv_sink *sink)
 {
-	struct device *device = keep(hv, id);
+	struct device *device = keep(hv, id, inode);
 
 	device->listed = true;
 	if (is_disk(id) && device->removable) /* true at first, too */
@@ -330,7 +335,7 @@ put_qdisks(const struct xen_devices *devices, const struct hv_sink *sink)
 }
 
 void
-xen_devices_put(struct hv *hv, const libxl_dominfo *list, int count, const struct hv_sink *sink)
+xen_devices_put(struct hv *hv, const struct hv_sink *sink)
 {
 	DIR *dir = opendir(DEVICES);
 	struct dirent *entry;
@@ -343,8 +348,8 @@ xen_devices_put(struct hv *hv, const libxl_dominfo *list, int count, const struc
 		struct xen_device_name id;
 
 		if (xen_parse_device(entry->d_name, &id) && (is_net(&id) || is_disk(&id)) &&
-		    is_listed(list, count, id.domid))
-			put_device(hv, &id, &all, sink);
+		    xen_domains_have(hv->domains, id.domid))
+			put_device(hv, &id, entry->d_ino, &all, sink);
 	}
 	if (dir)
 		closedir(dir);

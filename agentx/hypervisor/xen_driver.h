@@ -25,6 +25,7 @@
 #include "hypervisor/hv.h"
 
 struct xs_handle;
+struct xen_followed;
 struct xen_domains;
 struct xen_devices;
 
@@ -41,6 +42,9 @@ struct hv {
 	struct xs_handle *xs; /* NULL until something needs xenstore, which may hang */
 	bool xs_failed;	      /* xenstore did not answer; the handle is of no more use */
 	bool watching;
+	struct xen_followed *followed; /* by xen_store_follow_*() */
+	size_t followed_count;
+	uint8_t boot_id[UUID_SIZE];  /* of Dom0's kernel; zero until a pass of figures */
 	struct xen_domains *domains; /* what passes of figures keep; NULL before the first */
 	struct xen_devices *devices;
 };
@@ -79,14 +83,37 @@ bool xen_store_text(struct hv *hv, char *to, size_t size, const char *format, ..
 uint64_t xen_store_number(struct hv *hv, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * The same for what seldom changes and is asked for again and again: a watch tells when it is to be
+ * read anew. Not for what a guest may write, as it could fill our memory with events.
+ * xen_store_catch_up() comes first, each time: it asks xenstored something, so that the changes
+ * before are known after, and a xenstored that hangs or is gone is noticed; and it ends the watches
+ * of what was not asked for since its last call. True: domains came or went, or it is the first
+ * call on this connection.
+ */
+bool xen_store_follow_text(struct hv *hv, char *to, size_t size, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+uint64_t xen_store_follow_number(struct hv *hv, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool xen_store_catch_up(struct hv *hv);
+
+/*
+ * xenstored fires @introduceDomain and @releaseDomain without saying which domain; a release comes
+ * at a domain's shutdown and again when it is destroyed, and it may be listed a little longer. A
+ * pause fires neither. False: they cannot be watched; errno.
+ */
+bool xen_store_watch_domains(struct hv *hv);
+
 /* xen_figures.c, xen_devices.c, xen_monitor.c */
 
 int xen_figures(struct hv *hv, const struct hv_sink *sink, char *error);
 void xen_domains_free(struct xen_domains *domains);
 
-/* Delivers the devices of the domains in list. */
-void xen_devices_put(struct hv *hv, const libxl_dominfo *list, int count,
-		     const struct hv_sink *sink);
+/* Whether the last pass had this domain, which is not Domain-0. */
+bool xen_domains_have(const struct xen_domains *domains, uint32_t domid);
+
+/* Delivers the devices of those domains. */
+void xen_devices_put(struct hv *hv, const struct hv_sink *sink);
 void xen_devices_free(struct xen_devices *devices);
 
 /* xen_qmp.c */

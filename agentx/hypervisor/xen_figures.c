@@ -12,18 +12,24 @@
 #define CONFIG_AGAIN_MAX_MS 60000 /* it may be none of libxl's, and never come */
 #define CONFIG_PASS_MS 1000 /* what a pass may spend on them; the rest has its turn in the next */
 
+/* Whether a guest that never wrote what it has inside does so now. */
+#define INSIDE_AGAIN_MS 5000
+
 /*
  * The search for monitors goes through all of /proc, so not in each pass: only while a domain is
- * young, whose xl is about to become its monitor, and now and then.
+ * young, whose xl is about to become its monitor, and now and then; where there are some, oftener,
+ * as they may have gone.
  */
 #define MONITORS_MS 5000
+#define NO_MONITORS_MS 60000
 #define YOUNG_MS 20000
 
 /* What is kept of a domain from pass to pass, by domid and UUID. */
 struct kept {
 	uint32_t domid;
 	uint8_t uuid[UUID_SIZE];
-	bool listed;	  /* in this pass */
+	bool listed;	  /* the last time that they were */
+	bool ran, ending; /* as listed */
 	int64_t first_ms; /* clock_mono_ms() when it was first seen */
 
 	/* What its toolstack wrote while it made the domain. */
@@ -39,13 +45,16 @@ struct kept {
 	/* What its guest last wrote. */
 	uint64_t inside_total_kib, inside_free_kib;
 	int64_t inside_mono_ms;
+	bool inside;	       /* it wrote something, ever */
+	int64_t inside_try_ms; /* clock_mono_ms() of the next look whether it did */
 };
 
 struct xen_domains {
 	struct kept *list;
 	size_t count;
 	struct xen_monitors monitors;
-	int64_t monitors_ms; /* when they were read; 0: never */
+	int64_t monitors_ms;	     /* when they were read; 0: never */
+	uint64_t free_kib, seen_kib; /* the host's memory: now, and when they were listed */
 };
 
 void
@@ -85,6 +94,8 @@ keep(struct xen_domains *domains, const libxl_dominfo *info)
 		memcpy(kept->uuid, info->uuid.uuid, UUID_SIZE);
 	}
 	kept->listed = true;
+	kept->ran = info->cpu_time > 0;
+	kept->ending = info->shutdown || info->dying;
 }
 
 static void
@@ -98,6 +109,47 @@ forget_gone(struct xen_domains *domains)
 			domains->list[used++].listed = false;
 		}
 	domains->count = used;
+}
+
+/*
+ * Whether a domain may have come or gone of which xenstored says nothing: it tells of one when that
+ * is built, not when its memory is taken; and of an end before the domain is off the list.
+ */
+static bool
+is_unsteady(const struct xen_domains *domains)
+{
+	for (size_t i = 0; i < domains->count; i++)
+		if (!domains->list[i].settled || domains->list[i].ending)
+			return true;
+	return domains->free_kib != domains->seen_kib;
+}
+
+static bool
+list_domains(struct hv *hv)
+{
+	struct xen_domains *domains = hv->domains;
+	libxl_dominfo *list;
+	int count;
+
+	list = libxl_list_domain(hv->ctx, &count);
+	if (!list)
+		return false;
+	for (int i = 0; i < count; i++)
+		if (list[i].domid != 0)
+			keep(domains, &list[i]);
+	forget_gone(domains);
+	domains->seen_kib = domains->free_kib;
+	libxl_dominfo_list_free(list, count);
+	return true;
+}
+
+bool
+xen_domains_have(const struct xen_domains *domains, uint32_t domid)
+{
+	for (size_t i = 0; i < domains->count; i++)
+		if (domains->list[i].domid == domid)
+			return true;
+	return false;
 }
 
 /*
@@ -125,13 +177,15 @@ learn_config(struct hv *hv, struct kept *kept)
 }
 
 static bool
-read_inside(struct hv *hv, uint32_t domid, const char *name, uint64_t *kib)
+read_inside(struct hv *hv, struct kept *kept, const char *name, uint64_t *kib)
 {
 	char text[32];
 
 	*kib = 0;
-	return xen_store_text(hv, text, sizeof(text), "/local/domain/%u/data/%s", domid, name) &&
-	       xen_parse_number(text, kib);
+	if (!xen_store_text(hv, text, sizeof(text), "/local/domain/%u/data/%s", kept->domid, name))
+		return false;
+	kept->inside = true;
+	return xen_parse_number(text, kib);
 }
 
 /*
@@ -142,14 +196,18 @@ read_inside(struct hv *hv, uint32_t domid, const char *name, uint64_t *kib)
 static void
 learn_inside(struct hv *hv, struct kept *kept)
 {
+	int64_t now_ms = clock_mono_ms();
 	uint64_t total, left;
 
-	if (!read_inside(hv, kept->domid, "meminfo_total", &total) ||
-	    !read_inside(hv, kept->domid, "meminfo_free", &left) || left > total ||
+	if (!kept->inside && now_ms < kept->inside_try_ms)
+		return;
+	kept->inside_try_ms = now_ms + INSIDE_AGAIN_MS;
+	if (!read_inside(hv, kept, "meminfo_total", &total) ||
+	    !read_inside(hv, kept, "meminfo_free", &left) || left > total ||
 	    (kept->memory_max_kib && total > kept->memory_max_kib))
 		total = left = 0;
 	if (total != kept->inside_total_kib || left != kept->inside_free_kib)
-		kept->inside_mono_ms = clock_mono_ms();
+		kept->inside_mono_ms = now_ms;
 	kept->inside_total_kib = total;
 	kept->inside_free_kib = left;
 }
@@ -165,7 +223,7 @@ read_start(struct hv *hv, const struct kept *kept)
 }
 
 static void
-learn_birth(struct hv *hv, struct kept *kept, const libxl_dominfo *info)
+learn_birth(struct hv *hv, struct kept *kept)
 {
 	if (kept->settled)
 		return;
@@ -174,7 +232,7 @@ learn_birth(struct hv *hv, struct kept *kept, const libxl_dominfo *info)
 	kept->memory_max_kib =
 	    xen_store_number(hv, "/local/domain/%u/memory/static-max", kept->domid);
 	kept->start_wall_ms = read_start(hv, kept);
-	kept->settled = info->cpu_time > 0;
+	kept->settled = kept->ran;
 }
 
 static void
@@ -191,9 +249,10 @@ put_figures(struct hv *hv, struct kept *kept, const struct hv_sink *sink)
 	};
 
 	memcpy(fact.uuid, kept->uuid, UUID_SIZE);
-	xen_store_text(hv, fact.name, sizeof(fact.name), "/local/domain/%u/name", kept->domid);
+	xen_store_follow_text(hv, fact.name, sizeof(fact.name), "/local/domain/%u/name",
+			      kept->domid);
 	fact.memory_target_kib =
-	    xen_store_number(hv, "/local/domain/%u/memory/target", kept->domid);
+	    xen_store_follow_number(hv, "/local/domain/%u/memory/target", kept->domid);
 	learn_inside(hv, kept);
 	fact.inside_total_kib = kept->inside_total_kib;
 	fact.inside_free_kib = kept->inside_free_kib;
@@ -237,12 +296,15 @@ put_host(struct hv *hv, const struct hv_sink *sink, char *error)
 		/* CLOCK_BOOTTIME begins with Dom0's boot, seconds after the hypervisor's own, of
 		 * which it tells nothing: 0. */
 		host.boot_mono_ms = 0;
-		read_boot_id(host.boot_id);
+		if (uuid_is_zero(hv->boot_id))
+			read_boot_id(hv->boot_id);
+		memcpy(host.boot_id, hv->boot_id, UUID_SIZE);
 		host.cpus = info.nr_cpus;
 		host.cpu_mhz = info.cpu_khz / 1000;
 		host.memory_kib = info.total_pages * page_kib;
 		host.memory_free_kib = (info.free_pages + info.scrub_pages) * page_kib;
 		sink->put(sink->arg, MSG_HOST, &host, sizeof(host));
+		hv->domains->free_kib = host.memory_free_kib;
 	} else {
 		text_format(error, TEXT_SIZE, "the hypervisor tells nothing of its host: %s",
 			    hv->logger.complaint);
@@ -264,8 +326,9 @@ static void
 learn_monitors(struct xen_domains *domains)
 {
 	int64_t now_ms = clock_mono_ms();
+	int64_t again_ms = domains->monitors.count > 0 ? MONITORS_MS : NO_MONITORS_MS;
 
-	if (domains->monitors_ms && now_ms < domains->monitors_ms + MONITORS_MS &&
+	if (domains->monitors_ms && now_ms < domains->monitors_ms + again_ms &&
 	    !has_young(domains, now_ms))
 		return;
 	xen_monitors_dispose(&domains->monitors);
@@ -275,23 +338,16 @@ learn_monitors(struct xen_domains *domains)
 }
 
 static void
-put_domains(struct hv *hv, const libxl_dominfo *list, int count, const struct hv_sink *sink)
+put_domains(struct hv *hv, const struct hv_sink *sink)
 {
 	struct xen_domains *domains = hv->domains;
 	int64_t until_ms = clock_mono_ms() + CONFIG_PASS_MS;
 
-	for (int i = 0; i < count; i++)
-		if (list[i].domid != 0)
-			keep(domains, &list[i]);
-	forget_gone(domains);
 	learn_monitors(domains);
-	for (int i = 0; i < count && !hv->xs_failed; i++) {
-		struct kept *kept;
+	for (size_t i = 0; i < domains->count && !hv->xs_failed; i++) {
+		struct kept *kept = &domains->list[i];
 
-		if (list[i].domid == 0)
-			continue;
-		kept = find_kept(domains, &list[i]);
-		learn_birth(hv, kept, &list[i]);
+		learn_birth(hv, kept);
 		if (!kept->configured && kept->settled && clock_mono_ms() >= kept->try_ms &&
 		    clock_mono_ms() < until_ms)
 			learn_config(hv, kept);
@@ -302,27 +358,25 @@ put_domains(struct hv *hv, const libxl_dominfo *list, int count, const struct hv
 int
 xen_figures(struct hv *hv, const struct hv_sink *sink, char *error)
 {
-	libxl_dominfo *list;
-	int count;
+	bool changed;
 
 	xen_complaint_clear(hv);
 	if (!xen_store_open(hv)) {
 		text_set(error, TEXT_SIZE, "xenstore cannot be reached: does xenstored run?");
 		return -1;
 	}
+	changed = xen_store_catch_up(hv);
+	if (!hv->domains)
+		hv->domains = mem_alloc(sizeof(*hv->domains));
 	if (put_host(hv, sink, error))
 		return -1;
-	list = libxl_list_domain(hv->ctx, &count);
-	if (!list) {
+	if ((changed || is_unsteady(hv->domains)) && !list_domains(hv)) {
 		text_format(error, TEXT_SIZE, "the hypervisor does not list its domains: %s",
 			    hv->logger.complaint);
 		return -1;
 	}
-	if (!hv->domains)
-		hv->domains = mem_alloc(sizeof(*hv->domains));
-	put_domains(hv, list, count, sink);
-	xen_devices_put(hv, list, count, sink);
-	libxl_dominfo_list_free(list, count);
+	put_domains(hv, sink);
+	xen_devices_put(hv, sink);
 	if (hv->xs_failed)
 		text_set(error, TEXT_SIZE, "xenstore stopped answering");
 	return hv->xs_failed ? -1 : 0;

@@ -160,6 +160,25 @@ age_over() {
 	[[ $age =~ ^[0-9]+$ ]] && ((age > $1)) || { echo "the age is '$age'"; return 1; }
 }
 
+## What changes while a guest runs
+
+by_hand() {
+	local net mac=00:16:3e:00:00:77
+	net=vif$(listed dyn 2).0
+	dom0 "ip link set $net down && ip link set $net name dynlan && ip link set dynlan up"
+	ok "its interface gets another name" within 20 is lxNetName "$y.1" dynlan
+	dom0 xl mem-set dyn 112
+	ok "xl mem-set" within 20 is lxVmMemoryGoal "$y" 112
+	dom0 "xl network-detach dyn 0 && xl network-attach dyn mac=$mac,bridge=xenbr0,script=vif-lab"
+	ok "its interface is exchanged" within 20 is_mac "$y.1" $mac
+	all "changed by hand"
+}
+is_mac() {
+	local mac
+	mac=$(snmp snmpget -OvQx "$(number lxNetMac).$1" | tr -d '" \n' | sed 's/../&:/g')
+	same "lxNetMac.$1" "${mac,,}" "$2:"
+}
+
 ## The topic
 
 no_row() { ! index_of "$1" >/dev/null; }
@@ -187,6 +206,7 @@ y=$(index_of dyn)
 ok "and one of its interface" within 20 is lxNetBridge "$y.1" xenbr0
 ok "and of its disk, counted by QEMU" within 20 is lxDiskWrites "$y.51712" 0
 all "with a third"
+by_hand
 
 # until there is a file /stop
 guest_does $web 'setsid sh -c "while [ ! -e /stop ]; do dd if=/dev/xvda of=/dev/null bs=4096 count=50 iflag=direct; dd if=/dev/zero of=/dev/xvda bs=4096 count=50 oflag=direct; sleep 0.5; done" </dev/null >/dev/null 2>&1 & setsid sh -c "while [ ! -e /stop ]; do ping -c 5 -s 1000 10.99.0.1; done" </dev/null >/dev/null 2>&1 &' >/dev/null
