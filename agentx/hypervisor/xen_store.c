@@ -79,18 +79,27 @@ xen_store_text(struct hv *hv, char *to, size_t size, const char *format, ...)
 	return *to;
 }
 
+static uint64_t
+number_of(const char *value)
+{
+	uint64_t number = 0;
+
+	if (value)
+		xen_parse_number(value, &number);
+	return number;
+}
+
 uint64_t
 xen_store_number(struct hv *hv, const char *format, ...)
 {
-	uint64_t number = 0;
+	uint64_t number;
 	char *value;
 	va_list args;
 
 	va_start(args, format);
 	value = store_read(hv, format, args);
 	va_end(args);
-	if (value)
-		xen_parse_number(value, &number);
+	number = number_of(value);
 	free(value);
 	return number;
 }
@@ -120,8 +129,7 @@ add_followed(struct hv *hv, const char *path)
 	return followed;
 }
 
-/* The value, which stays ours, or NULL. The watch is there before it is read: no change is missed.
- */
+/* The value, which stays ours, or NULL. It is watched before it is read: no change is missed. */
 static const char *
 follow(struct hv *hv, const char *format, va_list args)
 {
@@ -158,16 +166,13 @@ xen_store_follow_text(struct hv *hv, char *to, size_t size, const char *format, 
 uint64_t
 xen_store_follow_number(struct hv *hv, const char *format, ...)
 {
-	uint64_t number = 0;
 	const char *value;
 	va_list args;
 
 	va_start(args, format);
 	value = follow(hv, format, args);
 	va_end(args);
-	if (value)
-		xen_parse_number(value, &number);
-	return number;
+	return number_of(value);
 }
 
 /* What was not asked for since the last time is of something that is gone. */

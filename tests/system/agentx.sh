@@ -49,6 +49,7 @@ octets() { printf '%s' "$1" | od -An -v -tu1 | tr -s ' \n' '.' | sed 's/\.$//'; 
 traps() { grep -aoE 'event-[0-9]+' "$LX_TRAPS" | cut -d- -f2; }
 traps_are() { [ "$(traps | tr '\n' ' ')" = "$(seq -s ' ' "$1" "$2") " ]; }
 all_traps() { [ "$(traps | sort -n | uniq | tr '\n' ' ')" = "$(seq -s ' ' "$1" "$2") " ]; }
+traps_over() { [ "$(traps | wc -l)" -gt "$1" ]; }
 handed_last() { [ "$(grep -c "^handed $1$" "$LX_DIR/said")" -ge 1 ]; }
 # snmpget succeeds also where snmpd alone answers that there is no such object.
 answers() { [ "$(lx_get $LX_VM_NAME.1)" = '"vm1"' ]; }
@@ -264,14 +265,11 @@ lx_stop "$LX_SNMPD" KILL
 fake events 50
 rm -f "$LX_DIR/agentx"
 lx_snmpd
-started=${EPOCHREALTIME/./}
 check_wait 3 "snmpd killed and started: served again" answers
-took=$(((${EPOCHREALTIME/./} - started) / 1000))
-check "within 1 s of its first answer ($took ms)" test "$took" -lt 1000
 check_wait 5 "events of the meantime follow" all_traps 1 350
 check "in order and none twice" traps_are 1 350
 fake events 500
-sleep 0.3
+lx_wait 5 traps_over 350
 lx_stop "$LX_SNMPD" KILL
 rm -f "$LX_DIR/agentx"
 lx_snmpd

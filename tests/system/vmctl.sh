@@ -162,9 +162,12 @@ check_is "none is missed or said twice over a restart of the agent" \
 "$LX_BUILD/vmctl" -f "$FLEET_CONF" events --follow --json -o host,vmName,type >"$LX_DIR/follow" 2>"$LX_DIR/follow.err" </dev/null &
 follower=$!
 LX_PIDS+=("$follower")
-sleep 0.5
+told_of_www() { grep -c '"alpha", "vmName": "www", "type": "vmStateChanged"' "$LX_DIR/follow"; }
+told_again() { [ "$(told_of_www)" -gt "$told" ]; }
+lx_wait 10 test -s "$LX_DIR/follow" # the last events of all hosts, together
+told=$(told_of_www)
 vmctl pause www </dev/null >/dev/null
-check_wait 10 "--follow goes on, a line of JSON for each" grep -q '"alpha", "vmName": "www", "type": "vmStateChanged"' "$LX_DIR/follow"
+check_wait 10 "--follow goes on, a line of JSON for each" told_again
 
 # Another engine id, and a restart of snmpd (its boots), seen by a session that is open.
 lx_stop "${FLEET_SNMPD[alpha]}"
