@@ -191,6 +191,12 @@ config_print(const struct config *config, FILE *to)
 	}
 }
 
+const struct config_policy *
+config_policy(const struct config *config, const struct config_vm *vm)
+{
+	return vm ? &vm->policy : &config->policy;
+}
+
 const struct config_vm *
 config_find_uuid(const struct config *config, const uint8_t uuid[UUID_SIZE])
 {

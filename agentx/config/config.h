@@ -120,15 +120,13 @@ struct config {
 	/* hypervisor */
 	enum config_hypervisor hypervisor;
 	char *sim_socket;
-	uint32_t interval_ms;	/* between two samples */
-	uint32_t silence_ms;	/* a worker that is silent for longer is killed: unknown figures */
-	uint32_t action_ms;	/* deadline of an action's helper */
-	uint32_t shutdown_ms;	/* what a guest gets to shut down */
-	bool shutdown_destroys; /* then it is destroyed; else the request fails */
-	char **pools;		/* storage paths of the host to watch */
+	uint32_t interval_ms; /* between two samples */
+	uint32_t silence_ms;  /* a worker that is silent for longer is killed: unknown figures */
+	uint32_t action_ms;   /* deadline of an action's helper */
+	char **pools;	      /* storage paths of the host to watch */
 	size_t pools_count;
 
-	/* supervision: what a VM or a service does not say itself */
+	/* hypervisor, supervision: what a VM or a service does not say itself */
 	struct config_watch watch;
 	struct config_policy policy;
 	int supervision_line; /* of that section; 0: there is none */
@@ -160,6 +158,9 @@ char *config_path(const char *file);
 /* Prints it back, with all defaults, absolute paths and the UUIDs that were found, in a form that
  * both loaders read to the same. */
 void config_print(const struct config *config, FILE *to);
+
+/* What is done about vm. NULL: a VM of no configuration, for which what all have holds. */
+const struct config_policy *config_policy(const struct config *config, const struct config_vm *vm);
 
 /* By name or by UUID (text); NULL: no such VM. */
 const struct config_vm *config_find_vm(const struct config *config, const char *name_or_uuid);

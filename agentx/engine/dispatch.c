@@ -46,12 +46,10 @@ note_end(struct engine *engine, struct vm *vm)
 static uint32_t
 deadline_ms(const struct engine *engine, const struct vm *vm, uint32_t verb)
 {
-	uint32_t shutdown_ms = vm && vm->config && vm->config->policy.shutdown_ms
-				   ? vm->config->policy.shutdown_ms
-				   : engine->config->shutdown_ms;
+	const struct config_policy *policy = config_policy(engine->config, vm ? vm->config : NULL);
 	bool waits = verb == VERB_SHUTDOWN || verb == VERB_REBOOT || verb == ACTION_RESTART;
 
-	return engine->config->action_ms + (waits ? shutdown_ms : 0);
+	return engine->config->action_ms + (waits ? policy->shutdown_ms : 0);
 }
 
 static void

@@ -65,7 +65,7 @@ static void
 action_default_deadline(const struct config *config, struct action *action)
 {
 	if (action->deadline_ms == 0)
-		action->deadline_ms = action_deadline_ms(config, action->verb);
+		action->deadline_ms = action_deadline_ms(config, action);
 	if (action->deadline_ms > ACTION_DEADLINE_MAX_MS)
 		action->deadline_ms = ACTION_DEADLINE_MAX_MS;
 }

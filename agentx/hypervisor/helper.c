@@ -237,7 +237,7 @@ action_complete(const struct config *config, struct action *action)
 		TEXT_SET(action->name, vm->provider.name);
 	if (vm && uuid_is_zero(action->uuid))
 		memcpy(action->uuid, vm->uuid, UUID_SIZE);
-	action->deadline_ms = action_deadline_ms(config, action->verb);
+	action->deadline_ms = action_deadline_ms(config, action);
 }
 
 static int

@@ -338,11 +338,17 @@ run_restore(struct run *run)
 	return create(run, VERB_RESTORE);
 }
 
+static uint32_t
+shutdown_ms(const struct run *run)
+{
+	return config_policy(run->sequence->config, run->vm)->shutdown_ms;
+}
+
 /* A guest that does not end in its time is destroyed. */
 static bool
 destroys(const struct run *run)
 {
-	return run->must_end || run->sequence->config->shutdown_destroys;
+	return run->must_end || config_policy(run->sequence->config, run->vm)->shutdown_destroys;
 }
 
 /* The asking itself, in a process of its own: libxl waits up to a minute for the guest's answer,
@@ -379,8 +385,7 @@ asker_start(const struct run *run, enum verb verb, pid_t *pid)
 static bool
 asker_wait(struct run *run, int fd)
 {
-	const struct config *config = run->sequence->config;
-	int64_t until_ms = clock_mono_ms() + config->shutdown_ms;
+	int64_t until_ms = clock_mono_ms() + shutdown_ms(run);
 	struct outcome told = {.state = REQUEST_UNDECIDED};
 
 	while (clock_mono_ms() < until_ms) {
@@ -392,13 +397,12 @@ asker_wait(struct run *run, int fd)
 			return failed(run, "%s", told.error);
 	}
 	return failed(run, "the guest did not end within %g s, and is left running",
-		      config->shutdown_ms / 1000.0);
+		      shutdown_ms(run) / 1000.0);
 }
 
 static bool
 ask_guest(struct run *run, enum verb verb)
 {
-	const struct config *config = run->sequence->config;
 	pid_t asker;
 	bool died;
 	int fd;
@@ -406,7 +410,7 @@ ask_guest(struct run *run, enum verb verb)
 	if (run->domain.flags & DOMAIN_PAUSED)
 		return failed(run, "it is paused and cannot hear: unpause it first");
 	say(run, "VM %s: %s: waiting up to %g s for the guest", run->action.name,
-	    name_of(verb_names, verb), config->shutdown_ms / 1000.0);
+	    name_of(verb_names, verb), shutdown_ms(run) / 1000.0);
 	fd = asker_start(run, verb, &asker);
 	if (fd < 0)
 		return failed(run, "cannot ask the guest: %s", strerror(errno));

@@ -102,10 +102,11 @@ action_check(const struct config *config, const struct action *action, char *err
 }
 
 uint32_t
-action_deadline_ms(const struct config *config, uint32_t verb)
+action_deadline_ms(const struct config *config, const struct action *action)
 {
-	size_t i = verb_place(verb);
+	size_t i = verb_place(action->verb);
 	bool waits = i < VERBS_COUNT && verbs[i].waits_for_guest;
 
-	return config->action_ms + (waits ? config->shutdown_ms : 0);
+	return config->action_ms +
+	       (waits ? config_policy(config, action_vm(config, action))->shutdown_ms : 0);
 }

@@ -19,7 +19,7 @@ const struct config_vm *action_vm(const struct config *config, const struct acti
 /* Whether the action is one that may be tried: verb, VM, number. False with error. */
 bool action_check(const struct config *config, const struct action *action, char *error);
 
-/* What an action of this verb may take, where nobody says. */
-uint32_t action_deadline_ms(const struct config *config, uint32_t verb);
+/* What the action may take, where nobody says. */
+uint32_t action_deadline_ms(const struct config *config, const struct action *action);
 
 #endif

@@ -374,7 +374,6 @@ main(int argc, char **argv)
 	bench.attempts = mem_array(bench.vms, sizeof(*bench.attempts));
 	bench.actions = mem_array(bench.vms, sizeof(*bench.actions));
 	bench.config = (struct config){.action_ms = 60000,
-				       .shutdown_ms = 30000,
 				       .interval_ms = 1000,
 				       .silence_ms = 3000,
 				       .watch = {.interval_ms = 10000,

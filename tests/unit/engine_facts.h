@@ -254,7 +254,7 @@ setup(void **state)
 	world->content =
 	    (struct store_content){.journal = 7, .next_sequence = 1, .next_request = 1};
 	world->config = (struct config){.action_ms = 60000,
-					.shutdown_ms = 30000,
+					.policy = {.shutdown_ms = 30000},
 					.interval_ms = 1000,
 					.silence_ms = 3000,
 					.vms = world->vms,

@@ -778,7 +778,6 @@ setup(void **state)
 	w->free_mib = 4096;
 	w->content = (struct store_content){.journal = 7, .next_request = 1};
 	w->config = (struct config){.action_ms = 60000,
-				    .shutdown_ms = 30000,
 				    .interval_ms = 1000,
 				    .silence_ms = 3000,
 				    .watch = {.interval_ms = 10000,

@@ -276,8 +276,8 @@ values(void **state)
 	assert_int_equal(config->interval_ms, 100);
 	assert_int_equal(config->silence_ms, 90000);
 	assert_int_equal(config->action_ms, 3600000);
-	assert_int_equal(config->shutdown_ms, 60000);
-	assert_true(config->shutdown_destroys);
+	assert_int_equal(config->policy.shutdown_ms, 60000);
+	assert_true(config->policy.shutdown_destroys);
 	assert_int_equal(config->pools_count, 3);
 	assert_string_equal(config->vms[0].provider.address, "2001:db8::5");
 	assert_int_equal(config->vms[0].provider.line, 19);

@@ -134,7 +134,10 @@ write_config(const char *storage, const char *extra)
 		" storage = {\"/\", \"%s\"}\n}\n%s",
 		t.dir, t.dir, t.dir, t.dir, storage, extra);
 	for (int i = 0; i < VMS; i++)
-		fprintf(to, "vm \"vm%d\" {\n file = \"%s/vm%d.xl\"\n}\n", i, t.dir, i);
+		fprintf(to, "vm \"vm%d\" {\n file = \"%s/vm%d.xl\"\n%s}\n", i, t.dir, i,
+			i == 1	 ? " shutdown-escalation = destroy\n"
+			: i == 2 ? " shutdown-timeout = 1200ms\n"
+				 : "");
 	fclose(to);
 }
 
@@ -610,6 +613,24 @@ sequences(void **state)
 	assert_false(t.fake->domains[domid].there);
 }
 
+/* What a VM's own configuration says of its shutdown goes before that of all. */
+static void
+shutdown_own(void **state)
+{
+	uint32_t vm1 = fake_add(t.fake, "vm1", NULL), vm2 = fake_add(t.fake, "vm2", NULL);
+	uint64_t id;
+
+	(void)state;
+	atomic_store(&t.fake->guest_deaf, true);
+	id = act(VERB_SHUTDOWN, "vm1", vm1);
+	expect(act(VERB_SHUTDOWN, "vm2", vm2), REQUEST_FAILED, "did not end within 1.2 s");
+	expect(id, REQUEST_SUCCEEDED, "");
+	assert_false(t.fake->domains[vm1].there);
+	assert_true(t.fake->domains[vm2].there);
+	atomic_store(&t.fake->guest_deaf, false);
+	expect(act(VERB_DESTROY, "vm2", vm2), REQUEST_SUCCEEDED, "");
+}
+
 /* By supervision: the guest has its time, then it goes in any case. */
 static void
 restarts(void **state)
@@ -991,7 +1012,8 @@ main(int argc, char **argv)
 	    TEST(samples), TEST(urgent_news), TEST(hung_states), TEST(hung_figures),
 	    TEST(hung_storage), TEST(failing_states), TEST(watch_comes_back), TEST(action_once),
 	    TEST(refused), TEST(deadline), TEST(helper_dies), TEST(one_a_vm), TEST(cancelled),
-	    TEST(sequences), TEST(restarts), TEST(the_dead), TEST(burials), TEST(new_engine), TEST(killed_process),
+	    TEST(sequences), TEST(shutdown_own), TEST(restarts), TEST(the_dead), TEST(burials),
+	    TEST(new_engine), TEST(killed_process),
 	    TEST(killed_all), TEST(ended_process), TEST(adopted_deadline), TEST(person),
 	    TEST(reloads), TEST(thousand), cmocka_unit_test(uuid_of_another),
 	};
