@@ -36,7 +36,8 @@ memory_marks(const struct vm *vm)
 	    .low = chosen(kept->memory_low, vm->config->policy.memory_low_percent)};
 }
 
-/* The guest's word, where it is of now; used counts in MiB, rounded up. */
+/* The guest's word, where it is of now and the toolstack says what it was given; used counts in MiB,
+ * rounded up. */
 static bool
 memory_used(const struct engine *engine, const struct vm *vm, uint32_t *used_mib, uint32_t *percent)
 {
@@ -44,6 +45,7 @@ memory_used(const struct engine *engine, const struct vm *vm, uint32_t *used_mib
 	uint64_t used_kib = figures->inside_total_kib - figures->inside_free_kib;
 
 	if (!engine->figures_ok || !vm->domain->named || figures->inside_total_kib == 0 ||
+	    figures->memory_target_kib == 0 ||
 	    figures->inside_free_kib > figures->inside_total_kib ||
 	    engine->now.mono_ms - figures->inside_mono_ms > FRESH_MS ||
 	    figures->inside_mono_ms <= vm->policy.memory_ms)

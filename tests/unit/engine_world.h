@@ -42,6 +42,7 @@ struct fake_vm {
 	int64_t start_wall_ms;
 	uint32_t memory_mib, used_percent, static_max_mib;
 	int64_t inside_mono_ms; /* 0: now, always */
+	bool no_target;		/* nobody says what memory it is to have */
 };
 
 /* Whether a service answers, where its VM runs. */
@@ -268,7 +269,8 @@ tell_figures(size_t i)
 				    .on_reboot = ON_RESTART,
 				    .on_crash = fake->on_crash,
 				    .memory_max_kib = (uint64_t)fake->static_max_mib * 1024,
-				    .memory_target_kib = (uint64_t)fake->memory_mib * 1024,
+				    .memory_target_kib =
+					fake->no_target ? 0 : (uint64_t)fake->memory_mib * 1024,
 				    .inside_total_kib = (uint64_t)fake->memory_mib * 1024,
 				    .start_wall_ms = fake->start_wall_ms};
 

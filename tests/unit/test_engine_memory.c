@@ -64,6 +64,22 @@ test_memory_wants_fresh_figures(void **state)
 	expect_log("");
 }
 
+/* Unknown is not none: it would be set to one step, or to the least. */
+static void
+test_memory_of_unknown_target_stays(void **state)
+{
+	struct fake_vm *www = use_memory();
+
+	(void)state;
+	www->no_target = true;
+	www->used_percent = 95;
+	run(10 * 60000);
+	expect_log("");
+	www->no_target = false;
+	run(2000);
+	expect_log("memory 320 www\n");
+}
+
 static void
 test_memory_of_the_host_is_shared(void **state)
 {
@@ -145,7 +161,7 @@ main(void)
 	    TEST(test_memory_grows_and_shrinks),	TEST(test_memory_is_left_what_is_used),
 	    TEST(test_memory_wants_fresh_figures),	TEST(test_memory_of_the_host_is_shared),
 	    TEST(test_memory_that_a_person_sets_stays), TEST(test_memory_marks_are_set),
-	    TEST(test_no_memory_in_maintenance),
+	    TEST(test_no_memory_in_maintenance),	TEST(test_memory_of_unknown_target_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
