@@ -100,13 +100,15 @@ watched_kill(struct watched *watched)
 		kill(watched->pid, SIGKILL);
 }
 
-/* No fault of the worker's: its pass is made again, by another. */
+/*
+ * No fault of the worker's: its pass is made again, by another. One that cannot even be killed, as
+ * it sits in a call that the kernel does not end, is late once more, and that is a failure.
+ */
 static void
 watched_renew(struct watched *watched)
 {
-	watched->runs = false;
-	event_del(watched->late);
-	watched->wants_regular = watched->kind != WORKER_WATCH;
+	if (watched->runs)
+		timer_set(watched->late, watched->workers->config->silence_ms);
 	watched->renewed = watched->pid > 0;
 	watched_kill(watched);
 }
@@ -132,7 +134,7 @@ pass_late(evutil_socket_t fd, short what, void *arg)
 	char error[TEXT_SIZE];
 
 	(void)fd, (void)what;
-	if (watched->kind == WORKER_FIGURES && workers->pool >= 0) {
+	if (watched->kind == WORKER_FIGURES && workers->pool >= 0 && !watched->renewed) {
 		pool_late(watched);
 		return;
 	}
@@ -251,6 +253,7 @@ sampler_message(struct watched *watched, const struct message *message)
 		return false;
 	if (message->type == WORKER_POOL) {
 		watched->workers->pool = (int)message->detail;
+		timer_set(watched->late, watched->workers->config->silence_ms); /* for this one */
 		return message->detail < watched->workers->config->pools_count;
 	}
 	if (message->type != MSG_SAMPLE)
@@ -372,7 +375,9 @@ watched_died(struct watched *watched, int status)
 
 	watched->pid = 0;
 	if (watched->renewed) {
-		watched->renewed = false;
+		watched->renewed = watched->runs = false;
+		watched->wants_regular = watched->kind != WORKER_WATCH;
+		event_del(watched->late);
 		watched_start(watched);
 		return;
 	}
