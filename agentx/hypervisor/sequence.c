@@ -546,7 +546,7 @@ set_aside(struct run *run)
 	return may_bury(run) && step_until(run, STEP_SET_ASIDE, when_gone);
 }
 
-/* None is left is a success. */
+/* None is left is a success. A monitor may have come that who asks has not heard of. */
 static bool
 clear_away(struct run *run, bool (*how)(struct run *run))
 {
@@ -554,6 +554,9 @@ clear_away(struct run *run, bool (*how)(struct run *run))
 
 	if (!locate(run, error))
 		return !*error || failed(run, "%s", error);
+	if (monitored(run) == 1)
+		return failed(run, "domain %u has a monitor of its own, which acts on its death",
+			      run->action.domid);
 	return how(run);
 }
 

@@ -8,7 +8,8 @@
  *             configured. The dead domain is removed: by the monitor it has, else here
  *   reboot    asks the guest, waits likewise; then a monitored domain comes up again by its
  *             monitor, any other is removed and started here. outcome's domid is the new domain
- *   reap      removes a domain that is shut down, and only such a one; none is left is a success
+ *   reap      removes a domain that is shut down, and only such a one, of which no monitor takes
+ *             care; none is left is a success
  *   replace   reap, then start
  *   restart   as shutdown, but that the domain is destroyed in any case; then start. None is left
  *             is no hindrance

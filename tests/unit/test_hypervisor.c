@@ -684,6 +684,10 @@ the_dead(void **state)
 	t.fake->domains[domid].fact.reason = REASON_SUSPEND;
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_FAILED, "being saved");
 	t.fake->domains[domid].fact.reason = REASON_POWEROFF;
+	t.fake->domains[domid].monitored = 1;
+	expect(act(ACTION_REAP, "vm1", domid), REQUEST_FAILED, "monitor of its own");
+	expect(act(ACTION_REPLACE, "vm1", domid), REQUEST_FAILED, "monitor of its own");
+	t.fake->domains[domid].monitored = 0;
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_SUCCEEDED, "");
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_SUCCEEDED, "");
 }
