@@ -1,7 +1,7 @@
 /*
  * A hypervisor's driver: hv_xen.c or hv_sim.c, each one const struct. Every call may block, so none
  * is ever made in a process that has a loop: the hypervisor process forks workers (one for states,
- * one for figures, one for the watch), kills the one that is late, and execs a helper for each
+ * one for figures, one for the watch), kills the one that is late, and forks a helper for each
  * action. A handle lives in one process only, and is used by one thread.
  *
  * A driver does single steps; what a verb is made of (checks before, waiting, what follows) is in
@@ -76,15 +76,17 @@ struct hv_driver {
 	 * Does one step of an action, in the helper process. action->verb is one of enum verb,
 	 * or a step of enum action_extra:
 	 *
-	 *   start     creates vm from vm->file under vm->name, with action->uuid unless that is
-	 * zero (without a monitor of its own), and unpauses it. outcome->domid: the new domain
-	 *   restore   the same from the state that save left; that is removed once the domain lives
-	 *   save      to save_dir/UUID.save (through a temporary name beside it); the domain is
-	 * gone then, or, where it failed, runs on and no file is left shutdown, reboot   asks the
-	 * guest, and returns once it was asked pause, unpause     one call; of an unpause more may
-	 * be needed destroy   until the domain is gone memory    sets the balloon target to
-	 * action->number MiB (checked against floor and ceiling; not against the VM's own limits)
-	 * and returns once the hypervisor took it
+	 * - start creates vm from vm->file under vm->name, with action->uuid unless that is zero
+	 *   (without a monitor of its own), and unpauses it. outcome->domid: the new domain
+	 * - restore does the same from the state that save left, which is removed once the domain
+	 *   lives
+	 * - save goes to save_dir/UUID.save (through a temporary name beside it); the domain is
+	 *   gone then, or, where it failed, runs on and no file is left
+	 * - shutdown and reboot ask the guest, and return once it was asked
+	 * - pause and unpause are one call; of an unpause more may be needed
+	 * - destroy lasts until the domain is gone
+	 * - memory sets the balloon target to action->number MiB (checked against floor and
+	 *   ceiling; not against the VM's own limits) and returns once the hypervisor took it
 	 *
 	 * STEP_DUMP writes the memory of a dead domain to save_dir/UUID.core, over one that is
 	 * there, within action->deadline_ms; where it fails no file of it is left. STEP_SET_ASIDE

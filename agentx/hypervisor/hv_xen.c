@@ -91,13 +91,14 @@ hv_xen_close(struct hv *hv)
  * which ask xenstored nothing, would hang. The kernel's way to it opens at once (xs_open() takes
  * that where the socket of XENSTORED_PATH is not there).
  */
-static int
-open_libxl(struct hv *hv)
+int
+xen_open_libxl(struct hv *hv)
 {
 	const char *path = getenv("XENSTORED_PATH");
 	char *before = path ? mem_string(path) : NULL;
 	int rc;
 
+	hv->logger.vtable = (xentoollog_logger){logger_message, logger_progress, logger_destroy};
 	setenv("XENSTORED_PATH", XENBUS_DEVICE, 1);
 	rc = libxl_ctx_alloc(&hv->ctx, LIBXL_VERSION, 0, &hv->logger.vtable);
 	if (before)
@@ -118,10 +119,7 @@ hv_xen_open(const struct config *config, char *error)
 	struct hv *hv = mem_alloc(sizeof(*hv));
 
 	hv->config = config;
-	hv->logger.vtable.vmessage = logger_message;
-	hv->logger.vtable.progress = logger_progress;
-	hv->logger.vtable.destroy = logger_destroy;
-	if (open_libxl(hv)) {
+	if (xen_open_libxl(hv)) {
 		text_format(
 		    error, TEXT_SIZE,
 		    "the Xen toolstack does not answer: is this a Dom0, and lauxend's user root? "
@@ -135,9 +133,8 @@ hv_xen_open(const struct config *config, char *error)
 	return hv;
 }
 
-/* The list by hypercalls alone; NULL, and error, where it cannot be true. */
-static libxl_dominfo *
-list_domains(struct hv *hv, int *count, char *error)
+libxl_dominfo *
+xen_list(struct hv *hv, int *count, char *error)
 {
 	libxl_dominfo *list;
 
@@ -179,7 +176,7 @@ static int
 hv_xen_states(struct hv *hv, const struct hv_sink *sink, char *error)
 {
 	int count;
-	libxl_dominfo *list = list_domains(hv, &count, error);
+	libxl_dominfo *list = xen_list(hv, &count, error);
 	int64_t now_us = clock_mono_us();
 
 	if (!list)
@@ -238,7 +235,7 @@ xen_find(struct hv *hv, const uint8_t uuid[UUID_SIZE], const char *name, uint32_
 {
 	char error[TEXT_SIZE];
 	int count, found = 0;
-	libxl_dominfo *list = list_domains(hv, &count, error);
+	libxl_dominfo *list = xen_list(hv, &count, error);
 
 	if (!list || (uuid_is_zero(uuid) && !xen_store_open(hv)))
 		found = -1;
@@ -269,7 +266,7 @@ hv_xen_find(struct hv *hv, const char *name, uint32_t *domid, char *error)
 static int
 hv_xen_monitored(struct hv *hv, uint32_t domid)
 {
-	struct xen_monitors monitors;
+	struct xen_monitors monitors = {0};
 	char name[VM_NAME_SIZE];
 	int rc = -1;
 

@@ -5,6 +5,7 @@
 #include "hypervisor/xen_driver.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -53,14 +54,16 @@ compare_interfaces(const void *a, const void *b)
 	return strcmp(one->name, other->name);
 }
 
-static void
+static bool
 interfaces_read(struct interfaces *all)
 {
 	FILE *file = fopen("/proc/net/dev", "re");
 	char line[512];
 
 	*all = (struct interfaces){0};
-	while (file && fgets(line, sizeof(line), file)) {
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
 		struct xen_interface one;
 
 		if (!xen_parse_interface(line, &one))
@@ -68,10 +71,10 @@ interfaces_read(struct interfaces *all)
 		all->list = mem_resize(all->list, all->count + 1, sizeof(*all->list));
 		all->list[all->count++] = one;
 	}
-	if (file)
-		fclose(file);
+	fclose(file);
 	if (all->count)
 		qsort(all->list, all->count, sizeof(*all->list), compare_interfaces);
+	return true;
 }
 
 static const struct xen_interface *
@@ -148,15 +151,24 @@ learn_disk(struct hv *hv, struct device *device)
 
 	disk->domid = domid;
 	disk->device = number;
-	xen_store_follow_text(hv, disk->name, sizeof(disk->name), "backend/%s/%u/%u/dev", kind,
-			      domid, number);
-	xen_store_follow_text(hv, params, sizeof(params), "backend/%s/%u/%u/params", kind, domid,
-			      number);
-	TEXT_SET(disk->target, xen_parse_params(params));
-	xen_store_follow_text(hv, mode, sizeof(mode), "backend/%s/%u/%u/mode", kind, domid, number);
+	xen_store_text(hv, disk->name, sizeof(disk->name), "backend/%s/%u/%u/dev", kind, domid,
+		       number);
+	xen_store_text(hv, mode, sizeof(mode), "backend/%s/%u/%u/mode", kind, domid, number);
 	disk->read_only = *mode == 'r';
 	device->removable =
-	    xen_store_follow_number(hv, "backend/%s/%u/%u/removable", kind, domid, number) != 0;
+	    xen_store_number(hv, "backend/%s/%u/%u/removable", kind, domid, number) != 0;
+	xen_store_text(hv, params, sizeof(params), "backend/%s/%u/%u/params", kind, domid, number);
+	TEXT_SET(disk->target, xen_parse_params(params));
+}
+
+static void
+learn_medium(struct hv *hv, struct device *device)
+{
+	char params[256];
+
+	xen_store_follow_text(hv, params, sizeof(params), "backend/%s/%u/%u/params",
+			      device->id.kind, device->id.domid, device->id.device);
+	TEXT_SET(device->disk.target, xen_parse_params(params));
 }
 
 /* Its interface in all, or NULL. The name is looked for once, and again where it was changed. */
@@ -166,10 +178,12 @@ find_interface(struct device *device, const struct interfaces *all)
 	struct fact_net *net = &device->net;
 	const struct xen_interface *found = interfaces_find(all, net->name);
 
-	if (!found && interface_name(&device->id, net->name, sizeof(net->name)) &&
-	    (found = interfaces_find(all, net->name)))
-		net->if_index = if_nametoindex(net->name);
-	return found;
+	if (found)
+		return found;
+	if (!interface_name(&device->id, net->name, sizeof(net->name)))
+		return NULL;
+	net->if_index = if_nametoindex(net->name);
+	return interfaces_find(all, net->name);
 }
 
 /* in is what the guest receives, which is what Dom0 sends. No row before the interface is there. */
@@ -265,9 +279,11 @@ keep(struct hv *hv, const struct xen_device_name *id, ino_t inode)
 			return &devices->list[i];
 	devices->list = mem_resize(devices->list, devices->count + 1, sizeof(*devices->list));
 	device = &devices->list[devices->count++];
-	*device = (struct device){.id = *id, .inode = inode, .removable = true};
+	*device = (struct device){.id = *id, .inode = inode};
 	if (is_net(id))
 		learn_net(hv, device);
+	else
+		learn_disk(hv, device);
 	return device;
 }
 
@@ -291,8 +307,8 @@ put_device(struct hv *hv, const struct xen_device_name *id, ino_t inode,
 	struct device *device = keep(hv, id, inode);
 
 	device->listed = true;
-	if (is_disk(id) && device->removable) /* true at first, too */
-		learn_disk(hv, device);
+	if (device->removable)
+		learn_medium(hv, device);
 	if (hv->xs_failed)
 		return;
 	if (is_net(id))
@@ -334,16 +350,23 @@ put_qdisks(const struct xen_devices *devices, const struct hv_sink *sink)
 	xen_qmp_dispose(answers, count);
 }
 
-void
-xen_devices_put(struct hv *hv, const struct hv_sink *sink)
+/* No such directory: a kernel without back ends, which has no devices. */
+int
+xen_devices_put(struct hv *hv, const struct hv_sink *sink, char *error)
 {
 	DIR *dir = opendir(DEVICES);
 	struct dirent *entry;
 	struct interfaces all;
 
+	if ((!dir && errno != ENOENT) || !interfaces_read(&all)) {
+		text_format(error, TEXT_SIZE, "%s cannot be read: %s",
+			    dir ? "/proc/net/dev" : DEVICES, strerror(errno));
+		if (dir)
+			closedir(dir);
+		return -1;
+	}
 	if (!hv->devices)
 		hv->devices = mem_alloc(sizeof(*hv->devices));
-	interfaces_read(&all);
 	while (dir && !hv->xs_failed && (entry = readdir(dir))) {
 		struct xen_device_name id;
 
@@ -357,4 +380,5 @@ xen_devices_put(struct hv *hv, const struct hv_sink *sink)
 	if (!hv->xs_failed)
 		put_qdisks(hv->devices, sink);
 	forget_gone(hv->devices);
+	return 0;
 }

@@ -54,6 +54,13 @@ struct hv {
 /* Forgets what libxl complained of; before a call whose error is reported. */
 void xen_complaint_clear(struct hv *hv);
 
+/* Connects hv->ctx. 0, or libxl's error. */
+int xen_open_libxl(struct hv *hv);
+
+/* All domains, by hypercalls alone, to be freed by libxl_dominfo_list_free(); NULL, and error
+ * (TEXT_SIZE octets): they are not known. A list without Domain-0 cannot be true. */
+libxl_dominfo *xen_list(struct hv *hv, int *count, char *error);
+
 /* Fills outcome: failed, with what (one sentence) and libxl's own words where it said something. */
 void xen_fail(struct hv *hv, struct outcome *outcome, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -112,8 +119,8 @@ void xen_domains_free(struct xen_domains *domains);
 /* Whether the last pass had this domain, which is not Domain-0. */
 bool xen_domains_have(const struct xen_domains *domains, uint32_t domid);
 
-/* Delivers the devices of those domains. */
-void xen_devices_put(struct hv *hv, const struct hv_sink *sink);
+/* Delivers the devices of those domains. 0, or -1 with error (TEXT_SIZE octets). */
+int xen_devices_put(struct hv *hv, const struct hv_sink *sink, char *error);
 void xen_devices_free(struct xen_devices *devices);
 
 /* xen_qmp.c */
@@ -151,7 +158,7 @@ struct xen_monitors {
 	size_t count;
 };
 
-int xen_monitors_read(struct xen_monitors *monitors); /* 0, or -1: not known */
+int xen_monitors_read(struct xen_monitors *monitors); /* 0, or -1: not known, and as it was */
 bool xen_monitors_have(const struct xen_monitors *monitors, uint32_t domid, const char *name);
 void xen_monitors_dispose(struct xen_monitors *monitors);
 

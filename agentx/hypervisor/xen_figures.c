@@ -1,7 +1,13 @@
 #include "hypervisor/xen_driver.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -17,12 +23,17 @@
 
 /*
  * The search for monitors goes through all of /proc, so not in each pass: only while a domain is
- * young, whose xl is about to become its monitor, and now and then; where there are some, oftener,
- * as they may have gone.
+ * young, whose xl becomes its monitor when it is made, or has come, and is let run; and now and
+ * then, where there are some oftener, as they may have gone.
  */
 #define MONITORS_MS 5000
 #define NO_MONITORS_MS 60000
 #define YOUNG_MS 20000
+
+/* What its configuration says: enum on_action, which has libxl's numbers. */
+struct deaths {
+	uint32_t on_poweroff, on_reboot, on_crash;
+};
 
 /* What is kept of a domain from pass to pass, by domid and UUID. */
 struct kept {
@@ -30,17 +41,17 @@ struct kept {
 	uint8_t uuid[UUID_SIZE];
 	bool listed;	  /* the last time that they were */
 	bool ran, ending; /* as listed */
-	int64_t first_ms; /* clock_mono_ms() when it was first seen */
+	int64_t young_ms; /* clock_mono_ms() when it was first seen, then when it first ran */
 
 	/* What its toolstack wrote while it made the domain. */
 	bool settled; /* it has run: that is complete, and not read again */
 	uint32_t stubdom_for;
 	uint64_t memory_max_kib;
 	int64_t start_wall_ms;
-	bool configured;			   /* its configuration was read */
-	int64_t try_ms;				   /* clock_mono_ms() of the next try to */
-	int64_t try_again_ms;			   /* from that to the one after */
-	uint32_t on_poweroff, on_reboot, on_crash; /* enum on_action */
+	bool configured;      /* its configuration was read */
+	int64_t try_ms;	      /* clock_mono_ms() of the next try to */
+	int64_t try_again_ms; /* from that to the one after */
+	struct deaths deaths;
 
 	/* What its guest last wrote. */
 	uint64_t inside_total_kib, inside_free_kib;
@@ -89,7 +100,7 @@ keep(struct xen_domains *domains, const libxl_dominfo *info)
 		    mem_resize(domains->list, domains->count + 1, sizeof(*domains->list));
 		kept = &domains->list[domains->count++];
 		*kept = (struct kept){.domid = info->domid,
-				      .first_ms = clock_mono_ms(),
+				      .young_ms = clock_mono_ms(),
 				      .try_again_ms = CONFIG_AGAIN_MS};
 		memcpy(kept->uuid, info->uuid.uuid, UUID_SIZE);
 	}
@@ -125,13 +136,12 @@ is_unsteady(const struct xen_domains *domains)
 }
 
 static bool
-list_domains(struct hv *hv)
+list_domains(struct hv *hv, char *error)
 {
 	struct xen_domains *domains = hv->domains;
-	libxl_dominfo *list;
 	int count;
+	libxl_dominfo *list = xen_list(hv, &count, error);
 
-	list = libxl_list_domain(hv->ctx, &count);
 	if (!list)
 		return false;
 	for (int i = 0; i < count; i++)
@@ -152,28 +162,74 @@ xen_domains_have(const struct xen_domains *domains, uint32_t domid)
 	return false;
 }
 
-/*
- * on_poweroff and its like: asked for once a domain, as libxl reads the whole configuration for it,
- * under a lock that others hold while they change the domain. enum on_action has libxl's numbers.
- */
-static void
-learn_config(struct hv *hv, struct kept *kept)
+/* In a process of its own. */
+static bool
+retrieve(uint32_t domid, struct deaths *deaths)
 {
 	libxl_domain_config config;
+	struct hv hv = {0};
+	bool known;
 
+	if (xen_open_libxl(&hv))
+		return false;
 	libxl_domain_config_init(&config);
-	if (libxl_retrieve_domain_configuration(hv->ctx, kept->domid, &config, NULL) == 0) {
-		kept->on_poweroff = (uint32_t)config.on_poweroff;
-		kept->on_reboot = (uint32_t)config.on_reboot;
-		kept->on_crash = (uint32_t)config.on_crash;
-		kept->configured = true;
-	} else {
-		kept->try_ms = clock_mono_ms() + kept->try_again_ms;
-		kept->try_again_ms *= 2;
-		if (kept->try_again_ms > CONFIG_AGAIN_MAX_MS)
-			kept->try_again_ms = CONFIG_AGAIN_MAX_MS;
+	known = libxl_retrieve_domain_configuration(hv.ctx, domid, &config, NULL) == 0;
+	*deaths = (struct deaths){.on_poweroff = (uint32_t)config.on_poweroff,
+				  .on_reboot = (uint32_t)config.on_reboot,
+				  .on_crash = (uint32_t)config.on_crash};
+	return known;
+}
+
+/*
+ * libxl reads the whole configuration, under a lock that others hold while they change the domain,
+ * and asks the QEMU of an HVM guest, for 10 s if that hangs. So a process is forked for it, that is
+ * killed when the time is over; one domain's trouble is not that of all. False: not known.
+ */
+static bool
+ask_config(uint32_t domid, int64_t until_ms, struct deaths *deaths)
+{
+	struct pollfd wait = {.events = POLLIN};
+	struct deaths told;
+	bool known = false;
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(retrieve(domid, &told) && write(ends[1], &told, sizeof(told)) == sizeof(told)
+			  ? 0
+			  : 1);
 	}
-	libxl_domain_config_dispose(&config);
+	close(ends[1]);
+	wait.fd = ends[0];
+	if (pid > 0) {
+		int64_t left_ms = until_ms - clock_mono_ms();
+
+		known = poll(&wait, 1, left_ms > 0 ? (int)left_ms : 0) == 1 &&
+			read(ends[0], &told, sizeof(told)) == sizeof(told);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	close(ends[0]);
+	if (known)
+		*deaths = told;
+	return known;
+}
+
+/* on_poweroff and its like: asked for once a domain. */
+static void
+learn_config(struct kept *kept, int64_t until_ms)
+{
+	kept->configured = ask_config(kept->domid, until_ms, &kept->deaths);
+	if (kept->configured)
+		return;
+	kept->try_ms = clock_mono_ms() + kept->try_again_ms;
+	kept->try_again_ms *= 2;
+	if (kept->try_again_ms > CONFIG_AGAIN_MAX_MS)
+		kept->try_again_ms = CONFIG_AGAIN_MAX_MS;
 }
 
 static bool
@@ -233,6 +289,8 @@ learn_birth(struct hv *hv, struct kept *kept)
 	    xen_store_number(hv, "/local/domain/%u/memory/static-max", kept->domid);
 	kept->start_wall_ms = read_start(hv, kept);
 	kept->settled = kept->ran;
+	if (kept->settled)
+		kept->young_ms = clock_mono_ms();
 }
 
 static void
@@ -241,9 +299,9 @@ put_figures(struct hv *hv, struct kept *kept, const struct hv_sink *sink)
 	struct fact_figures fact = {
 	    .domid = kept->domid,
 	    .stubdom_for = kept->stubdom_for,
-	    .on_poweroff = kept->on_poweroff,
-	    .on_reboot = kept->on_reboot,
-	    .on_crash = kept->on_crash,
+	    .on_poweroff = kept->deaths.on_poweroff,
+	    .on_reboot = kept->deaths.on_reboot,
+	    .on_crash = kept->deaths.on_crash,
 	    .memory_max_kib = kept->memory_max_kib,
 	    .start_wall_ms = kept->start_wall_ms,
 	};
@@ -317,7 +375,7 @@ static bool
 has_young(const struct xen_domains *domains, int64_t now_ms)
 {
 	for (size_t i = 0; i < domains->count; i++)
-		if (now_ms < domains->list[i].first_ms + YOUNG_MS)
+		if (now_ms < domains->list[i].young_ms + YOUNG_MS)
 			return true;
 	return false;
 }
@@ -331,7 +389,6 @@ learn_monitors(struct xen_domains *domains)
 	if (domains->monitors_ms && now_ms < domains->monitors_ms + again_ms &&
 	    !has_young(domains, now_ms))
 		return;
-	xen_monitors_dispose(&domains->monitors);
 	if (xen_monitors_read(&domains->monitors))
 		log_warn("/proc cannot be read: who watches which domain is not known");
 	domains->monitors_ms = now_ms;
@@ -350,7 +407,7 @@ put_domains(struct hv *hv, const struct hv_sink *sink)
 		learn_birth(hv, kept);
 		if (!kept->configured && kept->settled && clock_mono_ms() >= kept->try_ms &&
 		    clock_mono_ms() < until_ms)
-			learn_config(hv, kept);
+			learn_config(kept, until_ms);
 		put_figures(hv, kept, sink);
 	}
 }
@@ -370,13 +427,11 @@ xen_figures(struct hv *hv, const struct hv_sink *sink, char *error)
 		hv->domains = mem_alloc(sizeof(*hv->domains));
 	if (put_host(hv, sink, error))
 		return -1;
-	if ((changed || is_unsteady(hv->domains)) && !list_domains(hv)) {
-		text_format(error, TEXT_SIZE, "the hypervisor does not list its domains: %s",
-			    hv->logger.complaint);
+	if ((changed || is_unsteady(hv->domains)) && !list_domains(hv, error))
 		return -1;
-	}
 	put_domains(hv, sink);
-	xen_devices_put(hv, sink);
+	if (xen_devices_put(hv, sink, error))
+		return -1;
 	if (hv->xs_failed)
 		text_set(error, TEXT_SIZE, "xenstore stopped answering");
 	return hv->xs_failed ? -1 : 0;

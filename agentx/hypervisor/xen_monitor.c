@@ -39,6 +39,26 @@ is_xl(int proc, const char *pid)
 	return r == 3 && !memcmp(name, "xl\n", 3);
 }
 
+/* Anybody may call a program xl. The owner of files in /proc does not tell (proc(5), dumpable). */
+static bool
+is_roots(int proc, const char *pid)
+{
+	char path[32], line[128];
+	unsigned uid = 1;
+	FILE *file;
+	int fd;
+
+	snprintf(path, sizeof(path), "%.16s/status", pid);
+	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+	file = fd >= 0 ? fdopen(fd, "r") : NULL;
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file) && sscanf(line, "Uid: %u", &uid) != 1)
+		;
+	fclose(file);
+	return uid == 0;
+}
+
 /* The end of the file that is open at path; "" where it is no plain file. */
 static void
 read_tail(const char *path, char text[LOG_TAIL + 1])
@@ -79,22 +99,24 @@ int
 xen_monitors_read(struct xen_monitors *monitors)
 {
 	DIR *dir = opendir("/proc");
+	struct xen_monitors found = {0};
 	struct dirent *entry;
 
-	*monitors = (struct xen_monitors){0};
 	if (!dir)
 		return -1;
 	while ((entry = readdir(dir))) {
 		struct xen_monitor one;
 		long pid = isdigit((unsigned char)*entry->d_name) ? atol(entry->d_name) : 0;
 
-		if (pid < 1 || !is_xl(dirfd(dir), entry->d_name) || !read_monitor(pid, &one))
+		if (pid < 1 || !is_xl(dirfd(dir), entry->d_name) ||
+		    !is_roots(dirfd(dir), entry->d_name) || !read_monitor(pid, &one))
 			continue;
-		monitors->list =
-		    mem_resize(monitors->list, monitors->count + 1, sizeof(*monitors->list));
-		monitors->list[monitors->count++] = one;
+		found.list = mem_resize(found.list, found.count + 1, sizeof(*found.list));
+		found.list[found.count++] = one;
 	}
 	closedir(dir);
+	xen_monitors_dispose(monitors);
+	*monitors = found;
 	return 0;
 }
 

@@ -52,7 +52,7 @@ read_path(struct hv *hv, const char *path)
 		return NULL;
 	errno = 0;
 	value = xs_read(hv->xs, XBT_NULL, path, NULL);
-	if (!value && errno != ENOENT && errno != EACCES && errno != EINVAL)
+	if (!value && errno != ENOENT && errno != EACCES)
 		hv->xs_failed = true;
 	return value;
 }
