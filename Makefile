@@ -141,7 +141,7 @@ check-xen-all: deps-demo check-xen-packages
 
 # A Dom0 with lauxend and two guests, to play with: make lab, lab-shell, lab-down [NAME=lab] [HOSTS=2]
 lab: deps-demo check-xen-packages
-	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s -j2 all mibs
 	@tests/xen/lab-agent.sh $(or $(NAME),lab) $(HOSTS)
 
 lab-shell:
@@ -194,7 +194,7 @@ install: all
 	install -D -m 644 conf/lauxen.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/lauxen.conf
 	install -D -m 644 conf/lauxen.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/lauxen.conf
 	install -d $(DESTDIR)$(PREFIX)/share/doc/lauxen
-	cp -R INSTALL README.md conf/snmpd.conf conf/snmpd-users.conf conf/snmptrapd.conf conf/examples \
+	cp -R INSTALL README.md DESIGN.md NEWS mib/get-base-mibs.sh conf/snmpd.conf conf/snmpd-users.conf conf/snmptrapd.conf conf/examples \
 		conf/vmctl.conf tools/vmctl/vmctl.schema.json \
 		$(DESTDIR)$(PREFIX)/share/doc/lauxen
 	sed 's|"tools/vmctl/libvmctl.h"|<libvmctl.h>|' tools/vmctl/example.c \

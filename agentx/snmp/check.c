@@ -74,11 +74,12 @@ value_verb_by_hand(const struct writable *writable, const netsnmp_variable_list 
 	return (verb >= VERB_START && verb <= VERB_RESTORE) || verb == VERB_LAUNCH;
 }
 
+/* Who may operate VMs need not be one who may change marks of memory: those are in lxPolicy. */
 static bool
 value_verb(const struct writable *writable, const netsnmp_variable_list *variable)
 {
 	(void)writable;
-	return *variable->val.integer >= VERB_START && *variable->val.integer <= VERB_LAST;
+	return *variable->val.integer >= VERB_START && *variable->val.integer <= VERB_DESIRE;
 }
 
 static bool

@@ -357,6 +357,8 @@ set_takes_several_vms(void **state)
 	    {"www", VERB_DESIRE, DESIRED_PAUSED, SNMP_ERR_INCONSISTENTVALUE},
 	    {"www", VERB_LAUNCH, 0, 0},
 	    {"*", VERB_LAST + 1, 0, SNMP_ERR_WRONGVALUE},
+	    {"www", VERB_MEMORY_MIN, 64, SNMP_ERR_WRONGVALUE}, /* of who may change lxPolicy */
+	    {"www", VERB_MEMORY_LOW, 50, SNMP_ERR_WRONGVALUE},
 	};
 	struct mib_vm vm = {.index = 1, .state = VM_SHUTDOWN, .configured = 1};
 	struct mib_vm found = {.index = 2, .state = VM_RUNNING};

@@ -406,7 +406,7 @@ vmctl_load(struct vmctl *vmctl, const char *file, vmctl_report *report, void *ar
 	int r;
 
 	default_cache(vmctl);
-	if (!file && access(DEFAULT_FILE, F_OK) != 0)
+	if (!file && access(DEFAULT_FILE, F_OK) != 0 && errno == ENOENT)
 		return true;
 	reading = &now;
 	cfg = cfg_init(schema, CFGF_NONE);
