@@ -36,8 +36,10 @@ memory_marks(const struct vm *vm)
 	    .low = chosen(kept->memory_low, vm->config->policy.memory_low_percent)};
 }
 
-/* The guest's word, where it is of now and the toolstack says what it was given; used counts in MiB,
- * rounded up. */
+/*
+ * The guest's word, where it is of now and the toolstack says what memory it was given; used counts
+ * in MiB, rounded up.
+ */
 static bool
 memory_used(const struct engine *engine, const struct vm *vm, uint32_t *used_mib, uint32_t *percent)
 {
