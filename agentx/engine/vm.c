@@ -167,9 +167,14 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		verb = VERB_NONE; /* what ended the old domain says nothing of the new one */
 	if (state->flags & DOMAIN_SHUTDOWN)
 		return vm_state_dead(vm);
-	if (state->cpu_ns == 0 && vm->kept.state == VM_RESUMING &&
+	/*
+	 * Until it runs; or, where it never does, is suspended again: what was saved is there
+	 * still, also where a restore was cut off before its domain was seen.
+	 */
+	if (state->cpu_ns == 0 &&
+	    (vm->kept.state == VM_RESUMING || vm->kept.state == VM_SUSPENDED) &&
 	    state->flags & (DOMAIN_DYING | DOMAIN_PAUSED))
-		return VM_RESUMING; /* until it runs; or, where it never does, is suspended again */
+		return VM_RESUMING;
 	if (state->cpu_ns == 0 && vm->kept.state == VM_PREPARING && state->flags & DOMAIN_DYING)
 		return VM_PREPARING;	 /* it never ran, and will not */
 	if (state->flags & DOMAIN_DYING) /* what was told of its end holds */

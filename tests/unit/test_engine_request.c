@@ -274,11 +274,10 @@ test_a_domain_that_never_shows(void **state)
 	assert_int_equal(row_of(world, "db")->state, VM_SHUTDOWN);
 }
 
-/* Its outcome comes before the half-built domain is cleared away. */
+/* Its outcome comes before the half-built domain is cleared away; is_seen: after that was seen. */
 static void
-test_a_restore_that_is_mended_leaves_it_suspended(void **state)
+mend_restore(struct world *world, bool is_seen)
 {
-	struct world *world = *state;
 	struct fact_domain half = {.domid = 4, .flags = DOMAIN_PAUSED};
 
 	tell_usual(world);
@@ -289,13 +288,27 @@ test_a_restore_that_is_mended_leaves_it_suspended(void **state)
 	hold(world, 2, "", VERB_RESTORE, "www");
 	tell(world, MSG_RELEASE, 2, NULL, 0);
 	memcpy(half.uuid, uuid_www, UUID_SIZE);
-	tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
+	if (is_seen)
+		tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
 	outcome(world, MSG_OUTCOME, 2, REQUEST_UNDECIDED, "killed");
+	tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
 	assert_int_equal(row_of(world, "www")->state, VM_RESUMING);
 	half.flags |= DOMAIN_DYING;
 	tell(world, MSG_DOMAIN, 0, &half, sizeof(half));
 	tell_gone(world, 4);
 	assert_int_equal(row_of(world, "www")->state, VM_SUSPENDED);
+}
+
+static void
+test_a_restore_that_is_mended_leaves_it_suspended(void **state)
+{
+	mend_restore(*state, true);
+}
+
+static void
+test_a_restore_that_is_mended_unseen_leaves_it_suspended(void **state)
+{
+	mend_restore(*state, false);
 }
 
 /* The hypervisor's toolstack pauses a domain before it destroys it. */
@@ -728,6 +741,7 @@ main(void)
 	    TEST(test_outcomes_before_their_facts),
 	    TEST(test_a_domain_that_never_shows),
 	    TEST(test_a_restore_that_is_mended_leaves_it_suspended),
+	    TEST(test_a_restore_that_is_mended_unseen_leaves_it_suspended),
 	    TEST(test_what_is_destroyed_is_not_paused),
 	    TEST(test_another_uuid_is_the_same_vm),
 	    TEST(test_another_uuid_outlives_the_engine),
