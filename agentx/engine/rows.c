@@ -151,6 +151,9 @@ fill_kept(const struct engine *engine, const struct vm *vm, struct mib_vm *row)
 	row->persistent = vm->config ? PERSISTENT_YES : PERSISTENT_TRANSIENT;
 	row->start =
 	    vm->domain ? engine->now.mono_ms - (engine->now.wall_ms - kept->start_wall_ms) : 0;
+	MIB_ABSENT(mib_vm, row, start, !vm->domain);
+	MIB_ABSENT(mib_vm, row, vm_vcpus, !engine->states_ok);
+	MIB_ABSENT(mib_vm, row, vm_memory, !engine->states_ok);
 	row->vm_vcpus = (int32_t)row->vcpus;
 	row->vm_vcpus_min = -1;
 	row->vm_vcpus_max = row->vcpus_max ? (int32_t)row->vcpus_max : -1;

@@ -460,9 +460,20 @@ make_children(void)
 	tell_restarts(); /* none: by this the engine knows that the agent started */
 }
 
+static void
+hold_reloads(bool hold)
+{
+	sigset_t reload;
+
+	sigemptyset(&reload);
+	sigaddset(&reload, SIGHUP);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &reload, NULL);
+}
+
 int
 parent_main(const struct options *options, const char *file, const char *user)
 {
+	hold_reloads(true); /* it would end us, until somebody listens */
 	parent.options = options;
 	log_open("parent", true, options->verbose);
 	launch_prepare();
@@ -483,6 +494,7 @@ parent_main(const struct options *options, const char *file, const char *user)
 	parent.check_timer = new_timer(check_overdue, NULL);
 	parent.stop_timer = new_timer(stop_overdue, NULL);
 	watch_signals();
+	hold_reloads(false);
 	make_children();
 	log_info("lauxend " VERSION " runs: hypervisor %d, engine %d, agentx %d",
 		 (int)child_of(ROLE_HYPERVISOR)->pid, (int)child_of(ROLE_ENGINE)->pid,

@@ -516,10 +516,20 @@ wishes_clear(struct wishes *wishes)
 	*wishes = (struct wishes){0};
 }
 
+static bool
+wishes_have(const struct wishes *wishes, const struct hold *hold)
+{
+	for (size_t i = 0; i < wishes->count; i++)
+		if (memcmp(&wishes->list[i].hold, hold, sizeof(*hold)) == 0)
+			return true;
+	return false;
+}
+
 void
 wishes_move(struct wishes *to, struct wishes *from)
 {
 	for (size_t i = 0; i < from->count; i++)
-		wish_add(to, &from->list[i]);
+		if (!wishes_have(to, &from->list[i].hold))
+			wish_add(to, &from->list[i]);
 	wishes_clear(from);
 }

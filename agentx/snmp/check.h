@@ -28,7 +28,7 @@ int check_set(const struct mib_rows *rows, const netsnmp_variable_list *variable
 	      struct wishes *wishes, long *at);
 void wishes_clear(struct wishes *wishes);
 
-/* Appends all of from, which is then empty. */
+/* Appends all of from that to does not have (snmpd sends a TestSet again), which is then empty. */
 void wishes_move(struct wishes *to, struct wishes *from);
 
 #endif

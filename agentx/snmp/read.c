@@ -57,8 +57,36 @@ read_next(const struct mib_rows *rows, netsnmp_variable_list *variable, int64_t 
 	}
 }
 
-#define BULK_RANGES 128	  /* of one PDU that are repeated; snmpd sends no more */
-#define BULK_ANSWERS 1000 /* variables of one answer */
+/* net-snmp's master throws away a PDU of more than 65,536 octets without a word, waits for it in
+ * vain and then ends the session. */
+#define ANSWER_OCTETS 60000
+
+/* As AgentX has it: RFC 2741, sections 5.1 to 5.4. */
+static size_t
+variable_octets(const netsnmp_variable_list *variable)
+{
+	size_t octets = 4 + 4 + 4 * variable->name_length;
+
+	switch (variable->type) {
+	case SNMP_NOSUCHOBJECT:
+	case SNMP_NOSUCHINSTANCE:
+	case SNMP_ENDOFMIBVIEW:
+		return octets;
+	case ASN_COUNTER64:
+		return octets + 8;
+	case ASN_INTEGER:
+	case ASN_UNSIGNED:
+	case ASN_COUNTER:
+	case ASN_TIMETICKS:
+		return octets + 4;
+	case ASN_OBJECT_ID:
+		return octets + 4 + variable->val_len / sizeof(oid) * 4;
+	default:
+		return octets + 4 + (variable->val_len + 3) / 4 * 4;
+	}
+}
+
+#define BULK_RANGES 128 /* of one PDU that are repeated; snmpd sends no more */
 
 /* One more variable of the answer: what follows from in range. */
 static netsnmp_variable_list *
@@ -85,22 +113,35 @@ read_bulk(const struct mib_rows *rows, netsnmp_pdu *pdu, int64_t now_ms)
 	netsnmp_variable_list *answer = NULL, **last = &answer;
 	const netsnmp_variable_list *ranges[BULK_RANGES], *from[BULK_RANGES];
 	const netsnmp_variable_list *range = pdu->variables;
-	size_t repeated = 0, answers = 0;
+	size_t repeated = 0, octets = 0;
 
 	for (long i = 0; range && i < pdu->non_repeaters; i++, range = range->next_variable)
 		last = &bulk_add(rows, last, range, range, now_ms)->next_variable;
 	for (; range && repeated < BULK_RANGES; range = range->next_variable)
 		ranges[repeated] = from[repeated] = range, repeated++;
-	for (long i = 0; i < pdu->max_repetitions && answers < BULK_ANSWERS && repeated > 0; i++)
-		for (size_t j = 0; j < repeated; j++, answers++) {
+	/* As many repetitions as have room, one at least. */
+	for (long i = 0; i < pdu->max_repetitions && octets < ANSWER_OCTETS / 2 && repeated > 0;
+	     i++)
+		for (size_t j = 0; j < repeated; j++) {
 			netsnmp_variable_list *next =
 			    bulk_add(rows, last, ranges[j], from[j], now_ms);
 
+			octets += variable_octets(next);
 			from[j] = next;
 			last = &next->next_variable;
 		}
 	snmp_free_varbind(pdu->variables);
 	pdu->variables = answer;
+}
+
+static bool
+is_too_big(const netsnmp_pdu *pdu)
+{
+	size_t octets = 0;
+
+	for (const netsnmp_variable_list *v = pdu->variables; v; v = v->next_variable)
+		octets += variable_octets(v);
+	return octets > ANSWER_OCTETS;
 }
 
 void
@@ -114,4 +155,10 @@ read_answer(const struct mib_rows *rows, netsnmp_pdu *pdu)
 		for (netsnmp_variable_list *v = pdu->variables; v; v = v->next_variable)
 			(pdu->command == AGENTX_GET ? read_exact : read_next)(rows, v, now_ms);
 	pdu->errstat = pdu->errindex = 0; /* GETBULK's numbers were kept in them */
+	if (!is_too_big(pdu))
+		return;
+	snmp_free_varbind(pdu->variables);
+	pdu->variables = NULL;
+	pdu->errstat = SNMP_ERR_TOOBIG;
+	pdu->errindex = 1; /* without one net-snmp's master makes genErr of it */
 }

@@ -55,6 +55,10 @@ session_lose(struct session *session, const char *why, int retry_ms)
 	session_complain(session, why);
 	session->lost = true;
 	session->retry_ms = retry_ms;
+	/* net-snmp closes the socket by itself, and the next one to be opened may get its number.
+	 */
+	if (session->readable)
+		event_del(session->readable);
 	event_active(session->timer, EV_TIMEOUT, 0);
 }
 

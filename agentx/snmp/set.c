@@ -10,7 +10,7 @@
 
 #define HELD_WAIT_MS 200 /* snmpd serves nobody meanwhile */
 
-#define TOLD 64 /* holds whose end is told again to a new engine */
+#define TOLD 64 /* holds whose end is told again to a new engine; a SET has no more */
 
 struct told {
 	uint32_t token; /* 0: none yet */
@@ -100,7 +100,8 @@ set_test(struct set *set, netsnmp_pdu *pdu)
 		set_abandon(set);
 	set->transaction = pdu->transid;
 	rc = check_set(set->rows, pdu->variables, clock_wall_ms(), &more, &pdu->errindex);
-	if (rc == SNMP_ERR_NOERROR && more.count > 0 && !channel_attached(set->engine)) {
+	if (rc == SNMP_ERR_NOERROR && more.count > 0 &&
+	    (!channel_attached(set->engine) || set->wishes.count + more.count > TOLD)) {
 		rc = SNMP_ERR_RESOURCEUNAVAILABLE;
 		pdu->errindex = more.list[0].at;
 	} else {

@@ -149,6 +149,27 @@ bulk_is_bounded(void **state)
 }
 
 /* snmpTrapOID first, then the objects in the MIB's order, each with its place. */
+/* What net-snmp's master would throw away without a word. */
+static void
+answer_is_bounded(void **state)
+{
+	netsnmp_pdu *pdu = snmp_pdu_create(AGENTX_GET);
+
+	(void)state;
+	for (int i = 0; i < 900; i++)
+		snmp_pdu_add_variable(pdu, OID(VM, 2, 1), ASN_NULL, NULL, 0);
+	read_answer(&rows, pdu);
+	assert_int_equal(pdu->errstat, SNMP_ERR_TOOBIG);
+	assert_int_equal(pdu->errindex, 1);
+	assert_null(pdu->variables);
+	for (int i = 0; i < 700; i++)
+		snmp_pdu_add_variable(pdu, OID(VM, 2, 1), ASN_NULL, NULL, 0);
+	read_answer(&rows, pdu);
+	assert_int_equal(pdu->errstat, SNMP_ERR_NOERROR);
+	assert_variable(pdu->variables, ASN_OCTET_STR, OID(VM, 2, 1));
+	snmp_free_pdu(pdu);
+}
+
 static void
 notification_keeps_its_objects(void **state)
 {
@@ -384,6 +405,25 @@ set_takes_several_vms(void **state)
 	}
 }
 
+/* snmpd sends a TestSet again, under the same transaction, if the answer takes a second. */
+static void
+set_sent_again_is_one(void **state)
+{
+	struct wishes all = {0};
+	int verb = VERB_PAUSE;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(set_one(OID(CONTROL, 1, 1), ASN_INTEGER, &verb, sizeof(verb)), 0);
+		wishes_move(&all, &wishes);
+		assert_int_equal(all.count, 1);
+	}
+	assert_int_equal(set_one(OID(CONTROL, 1, 2), ASN_INTEGER, &verb, sizeof(verb)), 0);
+	wishes_move(&all, &wishes);
+	assert_int_equal(all.count, 2);
+	wishes_clear(&all);
+}
+
 static void
 set_lets_a_repeat_join(void **state)
 {
@@ -472,12 +512,14 @@ main(void)
 	    TEST(next_respects_its_range),
 	    TEST(bulk_repeats_in_turn),
 	    TEST(bulk_is_bounded),
+	    TEST(answer_is_bounded),
 	    TEST(notification_keeps_its_objects),
 	    TEST(journal_only_makes_no_notification),
 	    TEST(every_event_makes_its_notification),
 	    TEST(set_checks_each_verb_against_each_state),
 	    TEST(set_makes_verbs_of_policy),
 	    TEST(set_takes_several_vms),
+	    TEST(set_sent_again_is_one),
 	    TEST(set_lets_a_repeat_join),
 	    TEST(set_asks_the_engine_about_a_row_that_is_there),
 	    TEST(set_gives_memory_where_the_most_is_unknown),
