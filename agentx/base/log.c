@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +24,31 @@ log_open(const char *role, bool foreground, int verbose)
 		openlog("lauxend", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
-/* One write(2) a line, so that the lines of several processes do not mix. */
+/*
+ * One write(2) a line, so that the lines of several processes do not mix. Who reads them may have
+ * stopped, as journald does on a disk that hangs: then lines are lost, and nobody waits for it.
+ */
+static void
+log_write(const char *line, size_t length)
+{
+	static unsigned lost;
+	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+	char told[64];
+	int told_length = 0;
+
+	if (poll(&reader, 1, 0) == 0) {
+		lost++;
+		return;
+	}
+	if (lost > 0)
+		told_length =
+		    snprintf(told, sizeof(told), "%s: %u lines before are lost\n", log_role, lost);
+	lost = 0;
+	if ((told_length > 0 && write(STDERR_FILENO, told, (size_t)told_length) < 0) ||
+	    write(STDERR_FILENO, line, length) < 0)
+		log_to_stderr = true; /* nobody to tell */
+}
+
 static void
 log_line(int level, const char *format, va_list args)
 {
@@ -54,8 +79,8 @@ log_line(int level, const char *format, va_list args)
 			  : level == LOG_WARNING ? "warning: "
 						 : "",
 			  text);
-	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0)
-		log_to_stderr = true; /* nobody to tell */
+	if (length > 0)
+		log_write(line, (size_t)length);
 	errno = saved;
 }
 

@@ -221,6 +221,21 @@ rowset_take(struct rowset *set, void *data, bool *gone)
 	return true;
 }
 
+/* Rows of this key that are gone must not be told after the one that took their place. */
+static void
+drop_tombstones_of(struct rowset *set, const void *key)
+{
+	struct row *row, *next;
+
+	for (row = TAILQ_FIRST(&set->changed); row; row = next) {
+		next = TAILQ_NEXT(row, changed);
+		if (!row->gone || set->compare(row->data, key) != 0)
+			continue;
+		row_forget_change(set, row);
+		free(row);
+	}
+}
+
 bool
 rowset_take_one(struct rowset *set, const void *key)
 {
@@ -229,6 +244,7 @@ rowset_take_one(struct rowset *set, const void *key)
 	if (!data || !row_of(data)->waits)
 		return false;
 	row_forget_change(set, row_of(data));
+	drop_tombstones_of(set, key);
 	return true;
 }
 

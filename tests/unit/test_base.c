@@ -1,8 +1,10 @@
 /* The foundation: rowsets, channels, text, UUIDs. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,6 +15,7 @@
 
 #include "base/channel.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/messages.h"
 #include "base/rowset.h"
@@ -103,9 +106,46 @@ test_rowset_gone_and_back(void **state)
 	assert_false(gone);
 	assert_int_equal(item.value, 30);
 	rowset_remove(&set, &key);
+	put(&set, 1, 40);
+	assert_true(rowset_take_one(&set, &key)); /* ahead of the others, and of its own end */
+	assert_false(rowset_waits(&set));
+	rowset_remove(&set, &key);
 	rowset_resend(&set);
 	assert_false(rowset_waits(&set)); /* a new listener never had it */
 	rowset_dispose(&set);
+}
+
+/* Nobody reads them any more: nobody waits, and what was lost is said. */
+static void
+test_log_waits_for_nobody(void **state)
+{
+	static char text[1 << 20];
+	int ends[2], before = dup(STDERR_FILENO);
+	ssize_t length = 0, more;
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	while (write(ends[1], text, 4096) > 0)
+		;
+	assert_int_equal(fcntl(ends[1], F_SETFL, 0), 0); /* it would block */
+	fflush(stderr);
+	dup2(ends[1], STDERR_FILENO);
+	alarm(20);
+	for (int i = 0; i < 3; i++)
+		log_info("into a full pipe");
+	alarm(0);
+	while ((more = read(ends[0], text, sizeof(text))) > 0)
+		;
+	log_info("read again");
+	dup2(before, STDERR_FILENO);
+	while ((more = read(ends[0], text + length, sizeof(text) - 1 - (size_t)length)) > 0)
+		length += more;
+	text[length] = '\0';
+	assert_non_null(strstr(text, "3 lines before are lost"));
+	assert_non_null(strstr(text, "read again"));
+	close(before);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 static void
@@ -482,6 +522,7 @@ main(void)
 	    cmocka_unit_test(test_rowset_hands_on_changes),
 	    cmocka_unit_test(test_rowset_gone_and_back),
 	    cmocka_unit_test(test_rowset_snapshot),
+	    cmocka_unit_test(test_log_waits_for_nobody),
 	    TEST(test_channel_never_drops_or_reorders),
 	    TEST(test_channel_pulls_rows_behind_messages),
 	    TEST(test_channel_passes_descriptors),
