@@ -4,25 +4,45 @@
 
 #include "tools/vmctl/vmctl.h"
 
+/* Names come from agents, and the shell must not evaluate them: no compgen -W, which expands each
+ * word, and what is put on the command line is quoted. Of : = and @, at which bash cuts words, the
+ * word is put together again from the line; bash takes the place of what is behind the last of
+ * them, of an @ with itself. */
 static const char script[] =
     "# bash completion for vmctl; `vmctl completion bash` prints it\n"
     "_vmctl() {\n"
-    "	local word=${COMP_WORDS[COMP_CWORD]} command= i\n"
+    "	local line=${COMP_LINE-${COMP_WORDS[*]}} command='' breaks='' kept='' i word front term\n"
+    "	local one quoted; local -a ask words\n"
+    "	line=${line:0:${COMP_POINT-${#line}}} word=${line##*[[:space:]]}\n"
     "	for ((i = 1; i < COMP_CWORD; i++)); do\n"
     "		case ${COMP_WORDS[i]} in -*) ;; *) command=${COMP_WORDS[i]}; break ;; esac\n"
     "	done\n"
+    "	front=${word%\"${word##*[,@]}\"}\n"
     "	if [[ $word == -* ]]; then\n"
-    "		COMPREPLY=($(compgen -W \"$(vmctl completion options $command 2>/dev/null)\" -- "
-    "\"$word\"))\n"
+    "		ask=(options ${command:+\"$command\"}) front=\n"
     "	elif [[ -z $command ]]; then\n"
-    "		COMPREPLY=($(compgen -W \"$(vmctl completion commands 2>/dev/null)\" -- "
-    "\"$word\"))\n"
+    "		ask=(commands) front=\n"
     "	elif [[ $command == hosts || $command == storage || $command == rebuild ]]; then\n"
-    "		COMPREPLY=($(compgen -W \"$(vmctl completion hosts 2>/dev/null)\" -- \"$word\"))\n"
+    "		ask=(hosts) front=\n"
+    "	elif [[ $front == *@ ]]; then\n"
+    "		ask=(hosts)\n"
     "	else\n"
-    "		COMPREPLY=($(compgen -W \"$(vmctl completion names 2>/dev/null)\" -- \"$word\"))\n"
-    "		__ltrim_colon_completions \"$word\" 2>/dev/null\n"
+    "		ask=(names)\n"
     "	fi\n"
+    "	for one in @ : =; do\n"
+    "		[[ $COMP_WORDBREAKS != *$one* ]] || breaks+=$one\n"
+    "	done\n"
+    "	[[ -z $breaks ]] || kept=${word%\"${word##*[$breaks]}\"}\n"
+    "	kept=${kept%@}\n"
+    "	term=${word#\"$front\"}\n"
+    "	mapfile -t words < <(vmctl completion \"${ask[@]}\" 2>/dev/null)\n"
+    "	COMPREPLY=()\n"
+    "	for one in \"${words[@]}\"; do\n"
+    "		[[ $one == \"$term\"* ]] || continue\n"
+    "		one=$front$one\n"
+    "		printf -v quoted %q \"${one#\"$kept\"}\"\n"
+    "		COMPREPLY+=(\"$quoted\")\n"
+    "	done\n"
     "}\n"
     "complete -F _vmctl vmctl\n";
 
@@ -47,12 +67,30 @@ print_options(struct context *context)
 	options_print(context->words_count > 1 ? command_find(context->words[1]) : NULL, stdout);
 }
 
+/* A name as a configuration may have it. Others, which an agent may send whatever stands there, are
+ * nothing to offer to a shell. */
+static bool
+name_is_plain(const char *name)
+{
+	static const char octets[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "0123456789._:+@-";
+
+	return *name && *name != '-' && !name[strspn(name, octets)];
+}
+
+static void
+print_name(const char *prefix, const char *name)
+{
+	if (name_is_plain(name))
+		printf("%s%s\n", prefix, name);
+}
+
 static void
 print_hosts(struct context *context)
 {
 	for (struct vmctl_host *host = vmctl_host_at(context->vmctl, 0); host;
 	     host = vmctl_host_next(host))
-		printf("%s\n", vmctl_host_name(host));
+		print_name("", vmctl_host_name(host));
 }
 
 /* VMs that were seen last, their groups, hosts: each as a target. */
@@ -63,12 +101,11 @@ print_names(struct context *context)
 
 	for (struct vmctl_host *host = vmctl_host_at(context->vmctl, 0); host;
 	     host = vmctl_host_next(host)) {
-		printf("host:%s\n", vmctl_host_name(host));
+		print_name("host:", vmctl_host_name(host));
 		vmctl_rows_recall(host, KIND_VM);
 		for (size_t i = 0; vmctl_row(host, KIND_VM, i, &vm); i++) {
-			printf("%s\n", vm.name);
-			if (*vm.group)
-				printf("group:%s\n", vm.group);
+			print_name("", vm.name);
+			print_name("group:", vm.group);
 		}
 	}
 	for (const struct name *state = vm_state_names; state->name; state++)

@@ -1,0 +1,76 @@
+#!/bin/bash
+# vmctl as the shell, monitoring and other programs take it: completion, state files, lines for a
+# configuration, exit statuses. What hosts send is made to be of harm.
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+# shellcheck source=tests/fleet.sh
+. tests/fleet.sh
+fleet_enter "$@" || { skip "vmctl and programs" "no network namespace can be made here"; lx_done; }
+
+lx_begin
+fleet_net || { not_ok "a network of our own"; lx_done; }
+
+# dom0 NAME NUMBER VM...: with those VMs, in the group of the host's name.
+dom0() {
+	local name=$1 number=$2 vm i=1 sections=''
+	shift 2
+	fleet_host "$name" "$number" || return 1
+	FLEET_DIR=$LX_DIR/$name
+	for vm in "$@"; do
+		sections+=$(fleet_vm "$vm" "127.$number.0.$i" "g-$name")$'\n'
+		i=$((i + 1))
+	done
+	[ "$name" != alpha ] || hostile_vm
+	fleet_simxen "$name" && fleet_snmpd "$name" && fleet_lauxend "$name" "$sections"
+}
+# A VM that no configuration has, and whose name a shell would run.
+HOSTILE="\$(touch\${IFS}$LX_DIR/ran)"
+hostile_vm() { printf 'name = "%s"\nmemory = 128\n' "$HOSTILE" >"$FLEET_DIR/xl/hostile.cfg"; }
+dom0 alpha 1 www web:1 && dom0 beta 2 db || { not_ok "two Dom0s"; lx_done; }
+fleet_conf
+running() { [ "$(vmctl list state:running -o name --no-header 2>/dev/null | wc -l)" = "$1" ]; }
+check_wait 15 "all VMs of all hosts" running 4
+# status_is TEXT STATUS COMMAND...
+status_is() {
+	local text=$1 wanted=$2 output rc
+	shift 2
+	output=$("$@" </dev/null 2>&1)
+	rc=$?
+	if [ "$rc" = "$wanted" ]; then ok "$text"; else not_ok "$text" "status $rc, not $wanted: $output"; fi
+}
+
+# ---- completion ----
+rm -rf "$LX_DIR/cache"
+vmctl list -o name,group,state >/dev/null
+check "a VM of a hostile name is there" grep -qF "$HOSTILE" <<<"$(vmctl list -o name --no-header)"
+check_is "names that a configuration could not have are not offered" \
+	"$(vmctl completion names | grep -vcE '^[A-Za-z0-9._:+@-]+$')" 0
+# tab LINE: the words that an interactive bash has after TAB at its end. `vmctl` is the real one, echo
+# is completed as it.
+tab() {
+	cat >"$LX_DIR/rc" <<-END
+		PS1= HISTFILE=
+		vmctl() { if [ -n "\$OFFER" ]; then printf '%s\n' "\$OFFER"; else "$LX_BUILD/vmctl" -f "$FLEET_CONF" "\$@"; fi; }
+		$("$LX_BUILD/vmctl" completion bash)
+		complete -F _vmctl echo
+	END
+	printf 'echo %s\t\nexit\n' "$1" | INPUTRC=/dev/null bash --rcfile "$LX_DIR/rc" -i 2>/dev/null | sed -n '1{s/ *$//;p}'
+}
+check_is "TAB completes a VM's name" "$(tab 'list ww')" "list www"
+check_is "a command" "$(tab loca)" locate
+check_is "an option" "$(tab 'list --no-h')" "list --no-header"
+check_is "a host" "$(tab 'hosts al')" "hosts alpha"
+check_is "a group behind its colon" "$(tab 'list group:g-a')" "list group:g-alpha"
+check_is "a name with a colon" "$(tab 'list web:')" "list web:1"
+check_is "a word with a colon of its own: no VM's name is taken for a group" "$(tab 'list group:we')" "list group:we"
+check_is "a host behind an @" "$(tab 'list www@be')" "list www@beta"
+check_is "a second term" "$(tab 'list group:g-alpha,state:runn')" "list group:g-alpha,state:running"
+tab 'list $' >/dev/null
+tab 'list ' >/dev/null
+check_is "what is not there stays as it is" "$(tab 'list nix')" "list nix"
+check_is "what vmctl offers is quoted, whatever it is" "$(OFFER="a;touch \$(touch $LX_DIR/ran)" tab 'list a')" \
+	"list a;touch \$(touch $LX_DIR/ran)"
+check "and nothing of it was run" test ! -e "$LX_DIR/ran"
+
+lx_done
