@@ -73,4 +73,38 @@ check_is "what vmctl offers is quoted, whatever it is" "$(OFFER="a;touch \$(touc
 	"list a;touch \$(touch $LX_DIR/ran)"
 check "and nothing of it was run" test ! -e "$LX_DIR/ran"
 
+# ---- what could not be written ----
+into_full() { timeout 20 "$LX_BUILD/vmctl" -f "$FLEET_CONF" "$@" >/dev/full; }
+for format in '' --csv --json; do
+	# shellcheck disable=SC2086 # none is no word
+	status_is "a table that could not be written${format:+ ($format)}" 2 into_full list $format
+done
+check "and it is said" grep -q '^vmctl: what it printed could not be written' <<<"$(into_full list 2>&1)"
+status_is "help that could not be written" 2 into_full list --help
+status_is "for check that is unknown" 3 into_full check www
+
+# ---- places of events ----
+places=$LX_DIR/places
+vmctl events --state-file "$places" >/dev/null
+check_is "a line for each host" "$(cut -d' ' -f1 "$places" | sort | tr '\n' ' ')" "alpha beta "
+cp "$places" "$LX_DIR/places.old"
+vmctl pause www db </dev/null >/dev/null
+for format in '' --csv --json --follow; do
+	# shellcheck disable=SC2086
+	status_is "events that could not be written${format:+ ($format)}" 2 into_full events --state-file "$places" $format
+	check "they come the next time" cmp "$places" "$LX_DIR/places.old"
+done
+echo 'far away 0011223344556677 17' >>"$places"
+vmctl events -H alpha --state-file "$places" --csv --no-header -o vmName >"$LX_DIR/events"
+check "they do" grep -qx www "$LX_DIR/events"
+check_is "places of other hosts stay" "$(grep -v '^alpha ' "$places")" "$(grep '^beta ' "$LX_DIR/places.old")
+far away 0011223344556677 17"
+check "those of this one move on" test "$(grep '^alpha ' "$places")" != "$(grep '^alpha ' "$LX_DIR/places.old")"
+vmctl events -H beta --state-file "$places" --csv --no-header -o vmName >"$LX_DIR/events"
+check "and events of the others are not missed" grep -qx db "$LX_DIR/events"
+vmctl unpause www db </dev/null >/dev/null
+echo "root:x:0:0" >"$LX_DIR/foreign"
+status_is "a file of something else is refused" 3 vmctl events --state-file "$LX_DIR/foreign"
+check_is "and stays" "$(cat "$LX_DIR/foreign")" "root:x:0:0"
+
 lx_done

@@ -29,7 +29,10 @@ struct follower {
 	struct fields fields;
 	struct output *output;
 	struct place *places; /* by host */
-	bool going;	      /* the first round is over */
+	char *others;	      /* of the state file: lines of hosts that are not asked now */
+	size_t others_size;
+	bool going; /* the first round is over, and what follows can be printed */
+	bool lost;  /* events could not be printed, or their places not kept */
 };
 
 /* ---- places on disk ---- */
@@ -44,41 +47,74 @@ host_number(const struct context *context, const char *name)
 	return i;
 }
 
-/* A line a host: its name, journal, sequence. A file that is not there yet has none. */
+static void
+others_keep(struct follower *follower, const char *line)
+{
+	size_t size = strlen(line);
+
+	follower->others = mem_resize(follower->others, follower->others_size + size + 1, 1);
+	memcpy(follower->others + follower->others_size, line, size + 1);
+	follower->others_size += size;
+}
+
+/* "NAME JOURNAL SEQUENCE"; a host's name may have blanks. False: it is no such line. */
+static bool
+place_read(struct follower *follower, const char *line)
+{
+	const char *sequence = strrchr(line, ' ');
+	const char *journal = sequence ? memrchr(line, ' ', (size_t)(sequence - line)) : NULL;
+	size_t at, length = journal ? (size_t)(journal - line) : 0;
+	struct place place = {.silent = false};
+	char name[VMCTL_NAME_SIZE], end;
+
+	if (length == 0 || length >= sizeof(name) ||
+	    sscanf(journal, "%19s %" SCNu32 "%c", place.journal, &place.sequence, &end) != 3 ||
+	    end != '\n')
+		return false;
+	memcpy(name, line, length);
+	name[length] = 0;
+	at = host_number(follower->context, name);
+	if (at < follower->context->hosts_count)
+		follower->places[at] = place;
+	else
+		others_keep(follower, line);
+	return true;
+}
+
+/* A line a host. A file that is not there yet has none; one of something else is not written over.
+ */
 static bool
 places_read(struct follower *follower)
 {
 	const char *path = follower->context->options.state_file;
 	FILE *file = path ? fopen(path, "re") : NULL;
-	char name[VMCTL_NAME_SIZE], journal[20];
-	uint32_t sequence;
+	char line[256];
+	bool ok = true;
 
 	if (path && !file && errno != ENOENT) {
 		usage_error(follower->context, "%s: %s", path, strerror(errno));
 		return false;
 	}
-	while (file && fscanf(file, "%63s %19s %" SCNu32, name, journal, &sequence) == 3) {
-		size_t at = host_number(follower->context, name);
-
-		if (at == follower->context->hosts_count)
-			continue;
-		TEXT_SET(follower->places[at].journal, journal);
-		follower->places[at].sequence = sequence;
-	}
+	while (ok && file && fgets(line, sizeof(line), file))
+		ok = place_read(follower, line);
+	if (!ok)
+		usage_error(follower->context,
+			    "%s: it is none that events wrote; give one, or a new one", path);
 	if (file)
 		fclose(file);
-	return true;
+	return ok;
 }
 
 /* Written after the events were, and whole: who dies in between prints some twice, and misses none.
  */
 static void
-places_write(const struct follower *follower)
+places_write(struct follower *follower)
 {
 	const struct context *context = follower->context;
 	const char *path = context->options.state_file;
 	char new[4096];
 	FILE *file;
+	bool ok;
 
 	if (!path)
 		return;
@@ -88,17 +124,23 @@ places_write(const struct follower *follower)
 		if (*follower->places[i].journal)
 			fprintf(file, "%s %s %" PRIu32 "\n", vmctl_host_name(context->hosts[i]),
 				follower->places[i].journal, follower->places[i].sequence);
-	if (!file || fclose(file) != 0 || rename(new, path) != 0)
+	if (file && follower->others)
+		fputs(follower->others, file);
+	ok = file && fflush(file) == 0 && !ferror(file);
+	if ((file && fclose(file) != 0) || !ok || rename(new, path) != 0) {
 		fprintf(stderr, "vmctl events: %s: %s\n", path, strerror(errno));
+		follower->lost = true;
+	}
 }
 
 /* ---- looking ---- */
 
-/* How far the host's journal goes; false: it does not say. */
+/* How far the host's journal goes; false: it does not say, or not what a state file could have. */
 static bool
 journal_of(const struct vmctl_host *host, struct mib_agent *agent)
 {
 	return host_answers(host) && vmctl_row(host, KIND_AGENT, 0, agent) && *agent->journal &&
+	       !strpbrk(agent->journal, " \t") &&
 	       !(agent->absent >> mib_agent_BIT_journal_last & 1);
 }
 
@@ -201,8 +243,25 @@ events_print(struct follower *follower, struct event_ref *list, size_t count)
 			output_item(follower->output, &item);
 	}
 	free(list);
-	if (follower->context->options.follow)
-		output_flush(follower->output);
+}
+
+/* The places move on when what was printed is out: to the end of it, where no more follows. */
+static void
+events_out(struct follower *follower)
+{
+	bool out;
+
+	if (follower->context->options.follow) {
+		out = output_flush(follower->output);
+	} else {
+		out = output_end(follower->output);
+		follower->output = NULL;
+	}
+	if (out)
+		places_write(follower);
+	else
+		follower->lost = true;
+	follower->going &= out;
 }
 
 /* ---- a host's turn: its journal, what is new in it, and after a while once more ---- */
@@ -230,8 +289,11 @@ turn_end(struct turn *turn, bool fetched)
 		events_add(follower, turn->number, &list, &count);
 	events_print(follower, list, count);
 	if (count > 0)
-		places_write(follower);
-	event_add(turn->timer, &delay);
+		events_out(follower);
+	if (follower->going)
+		event_add(turn->timer, &delay);
+	else
+		event_base_loopbreak(vmctl_base(follower->context->vmctl));
 }
 
 static void
@@ -308,9 +370,8 @@ follow(struct follower *follower)
 		if (host_answers(context->hosts[i]))
 			events_add(follower, i, &list, &count);
 	events_print(follower, list, count);
-	fflush(stdout);
-	places_write(follower);
 	follower->going = context->options.follow;
+	events_out(follower);
 	for (size_t i = 0; follower->going && i < context->hosts_count; i++)
 		turn_end(&turns[i], false);
 	if (follower->going)
@@ -327,6 +388,7 @@ cmd_events(struct context *context)
 {
 	static const enum mib_kind kinds[] = {KIND_EVENT, 0};
 	struct follower follower = {.context = context};
+	int status;
 	const char *columns = context->options.columns		       ? context->options.columns
 			      : context->options.format == OUTPUT_TEXT ? COLUMNS
 								       : "all";
@@ -352,9 +414,12 @@ cmd_events(struct context *context)
 		return EXIT_USAGE;
 	follower.output = output_begin(context, "events", &follower.fields);
 	follow(&follower);
-	output_end(follower.output);
+	if (follower.output)
+		output_end(follower.output);
+	status = fleet_report(context);
 	fields_free(&follower.fields);
 	free(follower.places);
+	free(follower.others);
 	targets_free(context->options.targets);
-	return fleet_report(context);
+	return status == EXIT_ALL && follower.lost ? EXIT_SOME : status;
 }

@@ -1,6 +1,8 @@
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -38,6 +40,22 @@ cache_age_ms(const struct vmctl *vmctl)
 	return age_ms < CACHE_AGE_MOST_MS ? age_ms : CACHE_AGE_MOST_MS;
 }
 
+/* The exit status: another one where not all that was printed could be written, of which stdio
+ * remembers an earlier failure without its reason. */
+static int
+output_check(const struct command *command, int status)
+{
+	int r;
+
+	errno = 0;
+	r = fflush(stdout);
+	if (r == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "vmctl: what it printed could not be written%s%s\n", r ? ": " : "",
+		r ? strerror(errno) : "");
+	return command && command->run == cmd_check ? EXIT_USAGE : EXIT_NONE;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -49,7 +67,7 @@ main(int argc, char **argv)
 	context.options.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	status = arguments_read(&context, argc, argv, &command);
 	if (status != 0)
-		return status < 0 ? EXIT_ALL : status;
+		return output_check(command, status < 0 ? EXIT_ALL : status);
 	signal(SIGPIPE, SIG_DFL);
 	/* net-snmp takes and gives back 64 KiB for each packet. */
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
@@ -63,8 +81,7 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	vmctl_set_timeout(context.vmctl, context.options.timeout_ms, context.options.retries);
-	status = command->run(&context);
-	fflush(stdout);
+	status = output_check(command, command->run(&context));
 	vmctl_cache_write(context.vmctl, cache_age_ms(context.vmctl));
 	vmctl_free(context.vmctl);
 	free(context.options.hosts);

@@ -410,21 +410,24 @@ output_item(struct output *output, const struct item *item)
 	output->items++;
 }
 
-void
+bool
 output_flush(struct output *output)
 {
 	formats[output->context->options.format].flush(output);
-	fflush(output->to);
+	return fflush(output->to) == 0 && !ferror(output->to);
 }
 
-void
+bool
 output_end(struct output *output)
 {
+	bool out;
+
 	formats[output->context->options.format].end(output);
-	fflush(output->to);
+	out = fflush(output->to) == 0 && !ferror(output->to);
 	free(output->widths);
 	free(output->cells);
 	free(output->text);
 	free(output->line);
 	free(output);
+	return out;
 }

@@ -263,9 +263,10 @@ void output_more(struct output *output,
 		 void (*more)(const struct context *context, const struct item *item, FILE *to));
 /* Text is printed at the end, when the widths are known. */
 void output_item(struct output *output, const struct item *item);
-/* Prints what waits, and goes on (events --follow). */
-void output_flush(struct output *output);
-void output_end(struct output *output);
+/* Prints what waits, and goes on (events --follow). False, as of output_end(): not all of it could
+ * be written; main() says so. */
+bool output_flush(struct output *output);
+bool output_end(struct output *output);
 /* The fields of an item as members of a JSON object, without its braces. */
 void json_fields(const struct context *context, const struct fields *fields,
 		 const struct item *item, FILE *to);
