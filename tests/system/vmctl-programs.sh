@@ -107,4 +107,26 @@ echo "root:x:0:0" >"$LX_DIR/foreign"
 status_is "a file of something else is refused" 3 vmctl events --state-file "$LX_DIR/foreign"
 check_is "and stays" "$(cat "$LX_DIR/foreign")" "root:x:0:0"
 
+# ---- lines for a configuration ----
+# pretender NUMBER NAME: a host without lauxend, whose snmpd has that lxHostName.
+pretender() {
+	fleet_host "p$1" "$1" && FLEET_SNMPD_CONF="override $LX_ROOT.1.2.1.0 octet_str '$2'" fleet_snmpd "p$1"
+}
+pretender 11 'a" { } host "evil' && pretender 12 beta && pretender 13 twin && pretender 14 twin &&
+	pretender 15 '$HOME' && pretender 16 group || not_ok "hosts that pretend"
+grep -v '^host "alpha"' "$FLEET_CONF" | sed 's/"v3"/"default"/' >"$LX_DIR/some.conf"
+echo 'group "group" { hosts = {"beta"} }' >>"$LX_DIR/some.conf"
+chmod 600 "$LX_DIR/some.conf"
+"$LX_BUILD/vmctl" -f "$LX_DIR/some.conf" discover "$FLEET_NET.0/27" >"$LX_DIR/found"
+check_is "discover has lines for the hosts that a configuration can take, each name once" \
+	"$(sed -n 's/^host "\([^"]*\)" .*/\1/p' "$LX_DIR/found" | sort | tr '\n' ' ')" "alpha twin "
+check_is "and comments for all others" "$(grep -c '^#' "$LX_DIR/found") $(grep -vcE '^(#|host)' "$LX_DIR/found")" "6 0"
+check "of a name that the configuration has" grep -q "^# $FLEET_NET.12 .*beta.* has that name" "$LX_DIR/found"
+check "of one that it has for a group" grep -q "^# $FLEET_NET.16 .*group.* has that name" "$LX_DIR/found"
+check "of one with other characters" grep -qF "# $FLEET_NET.11 " "$LX_DIR/found"
+cat "$LX_DIR/found" >>"$LX_DIR/some.conf"
+check_is "put behind the configuration they make one that is taken" \
+	"$("$LX_BUILD/vmctl" -f "$LX_DIR/some.conf" hosts -H group -H alpha --csv --no-header -o host,status | tr '\n' ' ')" \
+	"beta,answers alpha,answers "
+
 lx_done

@@ -349,6 +349,52 @@ identify(struct discovery *discovery)
 
 /* ---- output ---- */
 
+#define PLAIN_OCTETS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+
+/*
+ * Why a host's line would be no good to the configuration, or would alter what it has; NULL: it is
+ * fine, and its name is taken from now on. What it calls itself is its own affair, and stands
+ * between quotes there.
+ */
+static const char *
+line_fault(const struct discovery *discovery, const struct found *found, const char *name)
+{
+	struct vmctl *vmctl = discovery->context->vmctl;
+	const char *group;
+	char error[VMCTL_ERROR_SIZE];
+
+	if (found->name[strspn(found->name, PLAIN_OCTETS)])
+		return "a name has letters, digits and . _ - only";
+	if (found->address[strspn(found->address, PLAIN_OCTETS ":[]")])
+		return "its address has other characters than letters, digits and . _ - : [ ]";
+	for (const struct vmctl_host *host = vmctl_host_at(vmctl, 0); host;
+	     host = vmctl_host_next(host))
+		for (size_t i = 0; (group = vmctl_host_group(host, i)); i++)
+			if (strcmp(group, name) == 0)
+				return "a group has that name";
+	if (vmctl_host_find(vmctl, name))
+		return "the configuration, or a line above, has that name";
+	return vmctl_host_add(vmctl, name, found->address, found->profile, error)
+		   ? NULL
+		   : "it is no name or address of a host";
+}
+
+static void
+print_line(const struct discovery *discovery, const struct found *found)
+{
+	const char *name = *found->name ? found->name : found->address;
+	const char *fault = line_fault(discovery, found, name);
+
+	if (fault)
+		printf("# %s has lauxend %s and calls itself %s: %s; write its line under another "
+		       "name\n",
+		       found->address, found->version, name, fault);
+	else
+		printf("host \"%s\" { address = \"%s\" profile = \"%s\" } # lauxend %s, %" PRIu32
+		       " VMs\n",
+		       name, found->address, found->profile, found->version, found->vms);
+}
+
 static void
 print_conf(const struct discovery *discovery)
 {
@@ -360,10 +406,7 @@ print_conf(const struct discovery *discovery)
 		else if (found->known)
 			printf("# %s is known as %s\n", found->address, found->known);
 		else
-			printf("host \"%s\" { address = \"%s\" profile = \"%s\" } # lauxend %s, "
-			       "%" PRIu32 " VMs\n",
-			       *found->name ? found->name : found->address, found->address,
-			       found->profile, found->version, found->vms);
+			print_line(discovery, found);
 	}
 }
 
