@@ -107,6 +107,33 @@ echo "root:x:0:0" >"$LX_DIR/foreign"
 status_is "a file of something else is refused" 3 vmctl events --state-file "$LX_DIR/foreign"
 check_is "and stays" "$(cat "$LX_DIR/foreign")" "root:x:0:0"
 
+# ---- events of some VMs ----
+events_of() { vmctl events "$@" --csv --no-header -o vmName 2>/dev/null | sort -u | tr '\n' ' '; }
+vmctl pause www web:1 db </dev/null >/dev/null
+vmctl unpause web:1 </dev/null >/dev/null
+check_is "events of a VM" "$(events_of www)" "www "
+check_is "of a group" "$(events_of group:g-beta)" "db "
+check_is "of VMs in a state" "$(events_of state:paused)" "db www "
+check_is "of both together" "$(events_of state:paused,group:g-alpha)" "www "
+check_is "of VMs of a health" "$(events_of health:ok,group:g-alpha)" "web:1 www "
+check_is "of a host, with those of no VM" "$(events_of host:beta)" " db "
+status_is "events of a VM that is nowhere" 2 vmctl events nix
+check "which is said" grep -qx 'vmctl: nix: no such VM' <<<"$(vmctl events nix 2>&1)"
+status_is "nobody waits for them" 2 timeout 20 "$LX_BUILD/vmctl" -f "$FLEET_CONF" events nix --follow
+status_is "events of one that is, and of one that is not" 1 vmctl events www nix
+vmctl events --state-file "$places" >/dev/null
+cp "$places" "$LX_DIR/places.old"
+vmctl unpause www db </dev/null >/dev/null
+vmctl events nix --state-file "$places" >/dev/null 2>&1
+check "a wrong name moves no place on" cmp "$places" "$LX_DIR/places.old"
+"$LX_BUILD/vmctl" -f "$FLEET_CONF" events group:g-beta --follow --json -o vmName,state >"$LX_DIR/follow" </dev/null &
+LX_PIDS+=($!)
+lx_wait 10 test -s "$LX_DIR/follow"
+vmctl pause www db </dev/null >/dev/null
+check_wait 10 "a group is followed" sh -c "tail -n 3 '$LX_DIR/follow' | grep -q paused"
+check "and no other" sh -c "! grep -q www '$LX_DIR/follow'"
+vmctl unpause www db </dev/null >/dev/null
+
 # ---- lines for a configuration ----
 # pretender NUMBER NAME: a host without lauxend, whose snmpd has that lxHostName.
 pretender() {

@@ -12,6 +12,7 @@
 
 #include <event2/event.h>
 
+#include "base/uuid.h"
 #include "tools/vmctl/vmctl.h"
 
 #define LAST 50	       /* events of each host, without --since */
@@ -32,7 +33,8 @@ struct follower {
 	char *others;	      /* of the state file: lines of hosts that are not asked now */
 	size_t others_size;
 	bool going; /* the first round is over, and what follows can be printed */
-	bool lost;  /* events could not be printed, or their places not kept */
+	int status; /* EXIT_NONE: no word means anything; EXIT_SOME: one does not, or the state file
+		       could not be written */
 };
 
 /* ---- places on disk ---- */
@@ -129,7 +131,7 @@ places_write(struct follower *follower)
 	ok = file && fflush(file) == 0 && !ferror(file);
 	if ((file && fclose(file) != 0) || !ok || rename(new, path) != 0) {
 		fprintf(stderr, "vmctl events: %s: %s\n", path, strerror(errno));
-		follower->lost = true;
+		follower->status = EXIT_SOME;
 	}
 }
 
@@ -195,17 +197,61 @@ event_compare(const void *a, const void *b)
 			  : (left->position > right->position) - (left->position < right->position);
 }
 
+/* The VM that the event is about, as it is now; of one that is gone, or none, nothing is known. */
+static void
+event_vm(const struct vmctl_host *host, const struct mib_event *event, struct mib_vm *vm)
+{
+	size_t from = 0, to = vmctl_rows_count(host, KIND_VM);
+
+	while (from < to && !(event->absent >> mib_event_BIT_vm_index & 1)) {
+		size_t middle = from + (to - from) / 2;
+
+		vmctl_row(host, KIND_VM, middle, vm);
+		if (vm->index == event->vm_index && uuid_equal(vm->uuid, event->vm_uuid))
+			return;
+		if (vm->index < event->vm_index)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	*vm = (struct mib_vm){.absent = 0};
+}
+
+/* The event's own name of the VM counts, as it is what is printed. */
 static bool
 event_wanted(const struct context *context, const struct vmctl_host *host,
 	     const struct mib_event *event)
 {
-	struct mib_vm vm = {.absent = 0};
+	struct mib_vm vm;
 
 	if (!context->options.targets)
 		return true;
+	event_vm(host, event, &vm);
 	memcpy(vm.name, event->vm_name, sizeof(vm.name));
 	memcpy(vm.uuid, event->vm_uuid, sizeof(vm.uuid));
 	return targets_match(context->options.targets, host, &vm);
+}
+
+/* Words that neither a VM nor an event was meant by are said. */
+static void
+words_check(struct follower *follower, size_t events)
+{
+	const struct context *context = follower->context;
+	bool missing = false;
+	struct vm_list vms;
+	size_t known;
+
+	if (!context->options.targets)
+		return;
+	for (size_t i = 0; i < context->hosts_count; i++)
+		missing |= !host_answers(context->hosts[i]);
+	vms_collect(context, context->options.targets, &vms);
+	known = vms.count + events;
+	vms_free(&vms);
+	if (targets_complain(context->options.targets, missing, false) == 0)
+		return;
+	follower->status = known > 0 ? EXIT_SOME : EXIT_NONE;
+	follower->going &= known > 0 || missing;
 }
 
 /* The events that came of a host, behind its place; the place moves on. */
@@ -245,9 +291,10 @@ events_print(struct follower *follower, struct event_ref *list, size_t count)
 	free(list);
 }
 
-/* The places move on when what was printed is out: to the end of it, where no more follows. */
+/* The places move on, if they are to, when what was printed is out: to the end of it, where no more
+ * follows. */
 static void
-events_out(struct follower *follower)
+events_out(struct follower *follower, bool keep)
 {
 	bool out;
 
@@ -257,10 +304,8 @@ events_out(struct follower *follower)
 		out = output_end(follower->output);
 		follower->output = NULL;
 	}
-	if (out)
+	if (out && keep)
 		places_write(follower);
-	else
-		follower->lost = true;
 	follower->going &= out;
 }
 
@@ -274,6 +319,10 @@ struct turn {
 };
 
 static void turn_begin(int fd, short what, void *arg);
+
+/* What targets look at: before the first round, as words may mean nothing, and later with events.
+ */
+static const struct vmctl_want vms_want = {KIND_VM, VM_BASIC, NULL};
 
 static void
 turn_end(struct turn *turn, bool fetched)
@@ -289,7 +338,7 @@ turn_end(struct turn *turn, bool fetched)
 		events_add(follower, turn->number, &list, &count);
 	events_print(follower, list, count);
 	if (count > 0)
-		events_out(follower);
+		events_out(follower, true);
 	if (follower->going)
 		event_add(turn->timer, &delay);
 	else
@@ -318,7 +367,8 @@ turn_journal(void *arg, struct vmctl_host *host)
 {
 	struct turn *turn = arg;
 	struct place *place = &turn->follower->places[turn->number];
-	struct vmctl_want want = {KIND_EVENT, 0, &turn->after};
+	struct vmctl_want wants[] = {{KIND_EVENT, 0, &turn->after}, vms_want};
+	bool targets = turn->follower->context->options.targets;
 	struct mib_agent agent;
 
 	if (!journal_of(host, &agent)) {
@@ -330,7 +380,8 @@ turn_journal(void *arg, struct vmctl_host *host)
 	place_begin(turn->follower, host, place, &agent);
 	turn->after.sequence = place->sequence;
 	if (place->sequence < agent.journal_last)
-		vmctl_fetch(host, &want, 1, turn_fetched, turn);
+		vmctl_fetch(host, wants, targets && turn->follower->going ? 2 : 1, turn_fetched,
+			    turn);
 	else
 		turn_end(turn, false);
 }
@@ -338,15 +389,18 @@ turn_journal(void *arg, struct vmctl_host *host)
 static void
 turn_begin(int fd, short what, void *arg)
 {
-	static const struct vmctl_want want = {KIND_AGENT,
-					       VMCTL_FIELD(mib_agent, journal) |
-						   VMCTL_FIELD(mib_agent, journal_first) |
-						   VMCTL_FIELD(mib_agent, journal_last),
-					       NULL};
+	struct vmctl_want wants[] = {{KIND_AGENT,
+				      VMCTL_FIELD(mib_agent, journal) |
+					  VMCTL_FIELD(mib_agent, journal_first) |
+					  VMCTL_FIELD(mib_agent, journal_last),
+				      NULL},
+				     vms_want};
 	struct turn *turn = arg;
+	struct context *context = turn->follower->context;
 
 	(void)fd, (void)what;
-	vmctl_fetch(turn->follower->context->hosts[turn->number], &want, 1, turn_journal, turn);
+	vmctl_fetch(context->hosts[turn->number], wants,
+		    context->options.targets && !turn->follower->going ? 2 : 1, turn_journal, turn);
 }
 
 /* The first round is of all hosts together, and sorted; later each host has turns of its own, so
@@ -371,7 +425,8 @@ follow(struct follower *follower)
 			events_add(follower, i, &list, &count);
 	events_print(follower, list, count);
 	follower->going = context->options.follow;
-	events_out(follower);
+	words_check(follower, count);
+	events_out(follower, follower->status != EXIT_NONE);
 	for (size_t i = 0; follower->going && i < context->hosts_count; i++)
 		turn_end(&turns[i], false);
 	if (follower->going)
@@ -421,5 +476,5 @@ cmd_events(struct context *context)
 	free(follower.places);
 	free(follower.others);
 	targets_free(context->options.targets);
-	return status == EXIT_ALL && follower.lost ? EXIT_SOME : status;
+	return status > follower.status ? status : follower.status;
 }
