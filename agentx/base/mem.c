@@ -1,6 +1,7 @@
 #include "base/mem.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,28 @@ mem_string(const char *text)
 	return copy;
 }
 
+/*
+ * The second octet of a sequence is from 80 to BF, and of some first octets less (RFC 3629, section
+ * 4): what is shorter in fewer octets, surrogates, what is behind U+10FFFF; and U+0080 to U+009F,
+ * which are control characters: a terminal takes U+009B for the begin of a command.
+ */
+static inline bool
+text_second(unsigned char first, unsigned char second)
+{
+	static const struct {
+		unsigned char first, least, most;
+	} bounds[] = {{0xc2, 0xa0, 0xbf},
+		      {0xe0, 0xa0, 0xbf},
+		      {0xed, 0x80, 0x9f},
+		      {0xf0, 0x90, 0xbf},
+		      {0xf4, 0x80, 0x8f}};
+
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+		if (bounds[i].first == first)
+			return second >= bounds[i].least && second <= bounds[i].most;
+	return true;
+}
+
 /* Octets of the UTF-8 sequence at text, or 0 where it is broken or a control character. */
 static inline size_t
 text_sequence(const unsigned char *text)
@@ -63,7 +86,7 @@ text_sequence(const unsigned char *text)
 	for (size_t i = 1; i < length; i++)
 		if ((text[i] & 0xc0) != 0x80)
 			return 0;
-	return length;
+	return length < 2 || text_second(text[0], text[1]) ? length : 0;
 }
 
 void

@@ -461,6 +461,53 @@ test_text_is_made_harmless(void **state)
 	}
 }
 
+/* RFC 3629, section 4, and the control characters U+0080 to U+009F, which terminals obey. */
+static void
+test_text_sequences(void **state)
+{
+	static const struct {
+		const char *from, *to;
+	} texts[] = {
+	    {"\xc2\x80", "??"},
+	    {"a\xc2\x9b"
+	     "31m",
+	     "a??31m"}, /* CSI */
+	    {"\xc2\x9f", "??"},
+	    {"\xc2\xa0", "\xc2\xa0"},
+	    {"\xc3\x80", "\xc3\x80"},
+	    {"\xc0\xaf", "??"}, /* '/' in two octets */
+	    {"\xc1\xbf", "??"},
+	    {"\xdf\xbf", "\xdf\xbf"},
+	    {"\xe0\x80\xaf", "???"},
+	    {"\xe0\x9f\xbf", "???"},
+	    {"\xe0\xa0\x80", "\xe0\xa0\x80"},
+	    {"\xe1\x80\x80", "\xe1\x80\x80"},
+	    {"\xe2\x82\xac", "\xe2\x82\xac"},
+	    {"\xe2\x82", "??"},
+	    {"\xed\x9f\xbf", "\xed\x9f\xbf"},
+	    {"\xed\xa0\x80", "???"}, /* surrogates */
+	    {"\xed\xbf\xbf", "???"},
+	    {"\xee\x80\x80", "\xee\x80\x80"},
+	    {"\xef\xbf\xbd", "\xef\xbf\xbd"},
+	    {"\xf0\x80\x80\xaf", "????"},
+	    {"\xf0\x8f\xbf\xbf", "????"},
+	    {"\xf0\x90\x80\x80", "\xf0\x90\x80\x80"},
+	    {"\xf1\x80\x80\x80", "\xf1\x80\x80\x80"},
+	    {"\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf"},
+	    {"\xf4\x90\x80\x80", "????"}, /* behind U+10FFFF */
+	    {"\xf5\x80\x80\x80", "????"},
+	    {"\x80\xbf", "??"},
+	    {"\xf0\x9f\x98", "???"},
+	};
+	char text[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		TEXT_SET(text, texts[i].from);
+		assert_string_equal(text, texts[i].to);
+	}
+}
+
 static void
 test_uuid_round_trip(void **state)
 {
@@ -531,6 +578,7 @@ main(void)
 	    TEST(test_channel_outlives_its_peer),
 	    TEST(test_channel_refuses_strangers),
 	    cmocka_unit_test(test_text_is_made_harmless),
+	    cmocka_unit_test(test_text_sequences),
 	    cmocka_unit_test(test_uuid_round_trip),
 	    cmocka_unit_test(test_uuid_derived),
 	    cmocka_unit_test(test_names),
