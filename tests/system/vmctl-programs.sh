@@ -156,4 +156,7 @@ check_is "put behind the configuration they make one that is taken" \
 	"$("$LX_BUILD/vmctl" -f "$LX_DIR/some.conf" hosts -H group -H alpha --csv --no-header -o host,status | tr '\n' ' ')" \
 	"beta,answers alpha,answers "
 
+check "the JSON of each command fits its schema, where there are requests" \
+	tests/system/vmctl_schema.py "$LX_BUILD/vmctl" "$FLEET_CONF"
+
 lx_done

@@ -18,7 +18,7 @@ COMMANDS = [
     ("hosts", []), ("list", []), ("show", ["--all"]), ("locate", []), ("state", []),
     ("services", []), ("nets", []), ("disks", []), ("storage", []), ("deps", []), ("plan", []), ("events", []), ("requests", []),
     ("unpause", ["--all", "--dry-run"]), ("memory", ["*=300", "--dry-run"]),
-    ("discover", ["127.0.0.2"]), ("top", ["--once"]),
+    ("discover", ["127.0.0.2"]), ("top", ["--once"]), ("cancel", ["nix"]),
 ]
 
 
@@ -50,9 +50,17 @@ def fits(value, schema, where):
             yield from fits(inner, schema.get("items", {}), f"{where}[{number}]")
 
 
+def over():
+    """Ids of requests that are over, one at most: to cancel it changes nothing."""
+    ran = subprocess.run([sys.argv[1], "-f", sys.argv[2], "requests", "--json"],
+                         stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return [request["id"] for request in json.loads(ran.stdout)["requests"]
+            if request["state"] == "succeeded"][:1]
+
+
 def main():
     bad = 0
-    for command, words in COMMANDS:
+    for command, words in COMMANDS + [("cancel", [one]) for one in over()]:
         ran = subprocess.run([sys.argv[1], "-f", sys.argv[2], command, "--json", *words],
                              stdin=subprocess.DEVNULL, capture_output=True, text=True)
         try:
