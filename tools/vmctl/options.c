@@ -21,7 +21,7 @@ static const struct {
     {"id", OPT_ID, "ID", "of the request: given again it is not done twice"},
     {"for", OPT_FOR, "DURATION", "30min, 2h or 1d; then it is over by itself"},
     {"follow", OPT_FOLLOW, NULL, "go on with what comes"},
-    {"since", OPT_SINCE, "NUMBER", "from that event of each host on"},
+    {"since", OPT_SINCE, "NUMBER", "those after that event of one host"},
     {"last", OPT_LAST, "N", "the last so many of each host"},
     {"state-file", OPT_STATE_FILE, "FILE", "begin where the last run with it ended"},
     {"required-by", OPT_REQUIRED_BY, NULL, "the other way round: who needs it"},
