@@ -83,6 +83,43 @@ check "and it is said" grep -q '^vmctl: what it printed could not be written' <<
 status_is "help that could not be written" 2 into_full list --help
 status_is "for check that is unknown" 3 into_full check www
 
+# ---- what a monitoring system sees of check ----
+# says_unknown TEXT PATTERN WORD...: one line on stdout, and status 3.
+says_unknown() {
+	local text=$1 pattern=$2 output rc
+	shift 2
+	output=$("$LX_BUILD/vmctl" "$@" 2>/dev/null </dev/null)
+	rc=$?
+	if [ "$rc" = 3 ] && [[ $output == "UNKNOWN - "$pattern ]] && [ "$(wc -l <<<"$output")" = 1 ]; then
+		ok "check says on stdout: $text"
+	else
+		not_ok "check says on stdout: $text" "status $rc, $output"
+	fi
+}
+says_unknown "a configuration that cannot be read" "*nix.conf: it cannot be read: No such file*" -f "$LX_DIR/nix.conf" check www
+echo 'host "a" { adress = "::1" }' >"$LX_DIR/bad.conf"
+says_unknown "one that is wrong" "*bad.conf:1: *" -f "$LX_DIR/bad.conf" check www
+says_unknown "a wrong option" "--frob: *" -f "$FLEET_CONF" --frob check www
+says_unknown "a wrong letter" "-x: *" -f "$FLEET_CONF" check www -x
+says_unknown "an option of another command" "it takes no --dot*" -f "$FLEET_CONF" check www --dot
+says_unknown "a wrong value" "--timeout x: *" -f "$FLEET_CONF" check www --timeout x
+says_unknown "a wrong limit" "*write cpu=PERCENT*" -f "$FLEET_CONF" check www --warning disk=3
+says_unknown "one that is too much" "*write cpu=PERCENT*" -f "$FLEET_CONF" check www --critical cpu=99999999999999999999
+says_unknown "no words" "of what*" -f "$FLEET_CONF" check
+says_unknown "a wrong word" '"frob" is none of: *' -f "$FLEET_CONF" check state:frob
+says_unknown "a host that is none" "*" -f "$FLEET_CONF" -H "a b:c:d]" check www
+check_is "other commands say nothing there" "$(vmctl list --frob 2>/dev/null)" ""
+# A limit that is the figure without its digits behind the point, in one and the same answer.
+part_over() {
+	local limit
+	limit=$(vmctl check www | sed -n 's/.* cpu=\([0-9]*\)\..*/\1/p')
+	answer=$(vmctl check www --warning "cpu=$limit")
+	[[ $answer == *" cpu=$limit."* && $answer != *" cpu=$limit.00%"* ]]
+}
+check_wait 20 "a VM uses a part of a percent more than the limit" part_over
+check "which is over it, as it is shown" grep -q '^VM WARNING' <<<"$answer"
+status_is "a limit that is not passed" 0 vmctl check www --warning cpu=100
+
 # ---- places of events ----
 places=$LX_DIR/places
 vmctl events --state-file "$places" >/dev/null

@@ -18,6 +18,8 @@ static const char *const status_names[] = {"OK", "WARNING", "CRITICAL", "UNKNOWN
 static const int severity[] = {
     [CHECK_OK] = 0, [CHECK_UNKNOWN] = 1, [CHECK_WARNING] = 2, [CHECK_CRITICAL] = 3};
 
+#define LIMIT_MOST 1000000 /* percent */
+
 /* Percent; -1: no limit. */
 struct limits {
 	int64_t cpu, memory;
@@ -75,7 +77,7 @@ limits_read(const struct context *context, const char *text, struct limits *limi
 		ok = limit && equals && isdigit((unsigned char)equals[1]);
 		if (ok)
 			*limit = strtol(equals + 1, &end, 10);
-		ok = ok && !*end;
+		ok = ok && !*end && *limit <= LIMIT_MOST;
 	}
 	if (!ok)
 		usage_error(context, "\"%s\": write cpu=PERCENT,memory=PERCENT", text);
@@ -100,10 +102,11 @@ memory_percent(const struct mib_vm *vm)
 	return (int64_t)vm->memory_used_mib * 100 / vm->memory_mib;
 }
 
+/* As they are shown: cpu with hundredths of a percent, memory without. */
 static bool
 over(const struct limits *limits, int64_t cpu, int64_t memory)
 {
-	return (limits->cpu >= 0 && cpu > limits->cpu) ||
+	return (limits->cpu >= 0 && cpu > limits->cpu * 100) ||
 	       (limits->memory >= 0 && memory > limits->memory);
 }
 
@@ -117,7 +120,7 @@ vm_status(const struct check *check, const struct mib_vm *vm)
 	enum check_status status = vm->health >= HEALTH_UNKNOWN && vm->health <= HEALTH_FAILED
 				       ? of_health[vm->health]
 				       : CHECK_UNKNOWN;
-	int64_t cpu = has(vm, mib_vm_BIT_cpu_used) ? (int64_t)vm->cpu_used / 100 : -1;
+	int64_t cpu = has(vm, mib_vm_BIT_cpu_used) ? (int64_t)vm->cpu_used : -1;
 	int64_t memory = memory_percent(vm);
 
 	if (vm->state == VM_CRASHED || over(&check->critical, cpu, memory))
@@ -414,6 +417,16 @@ check_print(struct check *check)
 		       check->worst == CHECK_OK ? "" : check->text, check->count,
 		       check->counts[CHECK_OK], check->counts[CHECK_WARNING],
 		       check->counts[CHECK_CRITICAL], check->counts[CHECK_UNKNOWN]);
+}
+
+void
+check_unknown(const char *why)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), "%s", why);
+	text_clean(text);
+	printf("UNKNOWN - %s\n", text);
 }
 
 int

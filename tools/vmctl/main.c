@@ -18,6 +18,7 @@ print_error(void *arg, const char *error)
 {
 	(void)arg;
 	fprintf(stderr, "vmctl: %s\n", error);
+	error_keep(error);
 }
 
 /* A socket for each host. */
@@ -40,20 +41,26 @@ cache_age_ms(const struct vmctl *vmctl)
 	return age_ms < CACHE_AGE_MOST_MS ? age_ms : CACHE_AGE_MOST_MS;
 }
 
-/* The exit status: another one where not all that was printed could be written, of which stdio
- * remembers an earlier failure without its reason. */
+/*
+ * What a monitoring system is to see of a wrong word, option or configuration, and whether all that
+ * was printed could be written; the exit status. stdio remembers an earlier failure without its
+ * reason.
+ */
 static int
-output_check(const struct command *command, int status)
+output_finish(const struct command *command, int status)
 {
+	bool check = command && command->run == cmd_check;
 	int r;
 
+	if (check && status == EXIT_USAGE && *error_kept())
+		check_unknown(error_kept());
 	errno = 0;
 	r = fflush(stdout);
 	if (r == 0 && !ferror(stdout))
 		return status;
 	fprintf(stderr, "vmctl: what it printed could not be written%s%s\n", r ? ": " : "",
 		r ? strerror(errno) : "");
-	return command && command->run == cmd_check ? EXIT_USAGE : EXIT_NONE;
+	return check ? EXIT_USAGE : EXIT_NONE;
 }
 
 int
@@ -67,7 +74,7 @@ main(int argc, char **argv)
 	context.options.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	status = arguments_read(&context, argc, argv, &command);
 	if (status != 0)
-		return output_check(command, status < 0 ? EXIT_ALL : status);
+		return output_finish(command, status < 0 ? EXIT_ALL : status);
 	signal(SIGPIPE, SIG_DFL);
 	/* net-snmp takes and gives back 64 KiB for each packet. */
 	mallopt(M_TRIM_THRESHOLD, 1 << 20);
@@ -78,10 +85,10 @@ main(int argc, char **argv)
 	context.vmctl = vmctl_new(NULL);
 	if (!vmctl_load(context.vmctl, context.options.file, print_error, NULL)) {
 		vmctl_free(context.vmctl);
-		return EXIT_USAGE;
+		return output_finish(command, EXIT_USAGE);
 	}
 	vmctl_set_timeout(context.vmctl, context.options.timeout_ms, context.options.retries);
-	status = output_check(command, command->run(&context));
+	status = output_finish(command, command->run(&context));
 	vmctl_cache_write(context.vmctl, cache_age_ms(context.vmctl));
 	vmctl_free(context.vmctl);
 	free(context.options.hosts);

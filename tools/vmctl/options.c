@@ -50,22 +50,40 @@ static const struct {
 };
 enum { OPTIONS_ALL = sizeof(all) / sizeof(all[0]) };
 
+#define LETTERS "f:H:ayno:s:vh"
+
 /* Those that every command takes. */
 static const int common[] = {
     OPT_FILE,	 OPT_HOST,    OPT_JSON,	   OPT_CSV, OPT_NO_HEADER, OPT_ABSOLUTE, OPT_COLOR,
     OPT_COLUMNS, OPT_TIMEOUT, OPT_RETRIES, 'v',	    'h',	   OPT_VERSION,	 0};
 
+static char first_error[1024];
+
+void
+error_keep(const char *text)
+{
+	if (!*first_error)
+		TEXT_SET(first_error, text);
+}
+
+const char *
+error_kept(void)
+{
+	return first_error;
+}
+
 int
 usage_error(const struct context *context, const char *format, ...)
 {
+	char text[1024];
 	va_list args;
 
-	fprintf(stderr, "vmctl%s%s: ", context->command ? " " : "",
-		context->command ? context->command : "");
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	fprintf(stderr, "\n");
+	fprintf(stderr, "vmctl%s%s: %s\n", context->command ? " " : "",
+		context->command ? context->command : "", text);
+	error_keep(text);
 	return EXIT_USAGE;
 }
 
@@ -274,6 +292,34 @@ options_long(struct option *to)
 	to[OPTIONS_ALL] = (struct option){0};
 }
 
+/* getopt_long(3) has said what is wrong: a letter, or a word of the command line. */
+static void
+option_wrong(char **argv)
+{
+	char text[256];
+
+	if (optopt > 0 && optopt < OPT_JSON)
+		snprintf(text, sizeof(text), "-%c: a wrong option, or without what it takes",
+			 optopt);
+	else
+		snprintf(text, sizeof(text), "%s: a wrong option, or without what it takes",
+			 argv[optind - 1]);
+	error_keep(text);
+	fprintf(stderr, "See vmctl --help\n");
+}
+
+/* Finds the command also where an option before it is wrong: check has its own way to say that. */
+static void
+command_seek(int argc, char **argv, const struct option *long_options,
+	     const struct command **command)
+{
+	opterr = 0;
+	while (getopt_long(argc, argv, LETTERS, long_options, NULL) != -1)
+		continue;
+	if (optind < argc)
+		*command = command_find(argv[optind]);
+}
+
 int
 arguments_read(struct context *context, int argc, char **argv, const struct command **command)
 {
@@ -282,18 +328,18 @@ arguments_read(struct context *context, int argc, char **argv, const struct comm
 	bool help = false;
 
 	options_long(long_options);
-	while ((option = getopt_long(argc, argv, "f:H:ayno:s:vh", long_options, NULL)) != -1) {
-		if (option == '?') {
-			fprintf(stderr, "See vmctl --help\n");
-			return EXIT_USAGE;
-		}
+	while ((option = getopt_long(argc, argv, LETTERS, long_options, NULL)) != -1) {
 		if (option == OPT_VERSION) {
 			printf("vmctl %s\n", VERSION);
 			return -1;
 		}
+		if (option == '?')
+			option_wrong(argv);
 		help |= option == 'h';
-		if (option != 'h' && !option_take(context, option, optarg))
+		if (option == '?' || (option != 'h' && !option_take(context, option, optarg))) {
+			command_seek(argc, argv, long_options, command);
 			return EXIT_USAGE;
+		}
 		if (count < 64)
 			given[count++] = option;
 	}

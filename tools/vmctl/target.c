@@ -45,13 +45,15 @@ static const struct {
 static bool
 term_number(const struct context *context, struct term *term, const struct name *names)
 {
+	char known[256] = "";
+	size_t used = 0;
+
 	term->number = name_value(names, term->text);
 	if (term->number >= 0)
 		return true;
-	fprintf(stderr, "vmctl %s: \"%s\" is none of:", context->command, term->text);
-	for (; names->name; names++)
-		fprintf(stderr, " %s", names->name);
-	fprintf(stderr, "\n");
+	for (; names->name && used < sizeof(known); names++)
+		used += (size_t)snprintf(known + used, sizeof(known) - used, " %s", names->name);
+	usage_error(context, "\"%s\" is none of:%s", term->text, known);
 	return false;
 }
 

@@ -129,6 +129,11 @@ void options_help(const struct command *command, FILE *to);
 int usage_error(const struct context *context, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* The first error that made the status EXIT_USAGE, for check, which says it on stdout as well; "":
+ * none. usage_error() keeps its own. */
+void error_keep(const char *text);
+const char *error_kept(void);
+
 /* What a command prints is no table: false, and said, where one is wanted. */
 bool only_json(const struct context *context);
 
@@ -328,6 +333,8 @@ int cmd_launch(struct context *context);
 int cmd_rebuild(struct context *context);
 int cmd_cancel(struct context *context);
 int cmd_check(struct context *context);
+/* The line of a check that nothing could be asked for. */
+void check_unknown(const char *why);
 int cmd_discover(struct context *context);
 int cmd_top(struct context *context);
 int cmd_completion(struct context *context);
