@@ -250,6 +250,14 @@ lx_sim heal
 # ---- the process ----
 timeout 10 "$LX_BUILD/simxen" -s "$LX_SIM" 2>"$LX_DIR/second"
 check_is "a second simxen on the same socket is refused" $? 1
+echo precious >"$LX_DIR/file"
+echo precious >"$LX_DIR/half.ctl"
+for socket in file half; do
+	timeout 10 "$LX_BUILD/simxen" -s "$LX_DIR/$socket" >"$LX_DIR/refused.log" 2>&1
+	check_is "a file of something else is no socket ($socket)" $? 1
+done
+check_is "and stays" "$(cat "$LX_DIR/file" "$LX_DIR/half.ctl" 2>&1)" $'precious\nprecious'
+check "which is said" grep -q 'half.ctl: it is there, and no socket' "$LX_DIR/refused.log"
 lx_stop "$LX_SIMXEN" KILL
 lx_simxen -f "$LX_DIR/www.cfg"
 check_wait 10 "a new one takes the socket of one that was killed; -f creates VMs" is up www

@@ -53,6 +53,19 @@ make_address(struct sockaddr_un *to, const char *path)
 	return true;
 }
 
+/* What is at the path is no socket: connect() refuses that as it does a socket that nobody serves.
+ */
+static bool
+is_other_file(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) < 0 || S_ISSOCK(status.st_mode))
+		return false;
+	log_error("%s: it is there, and no socket; remove it, or give another path", path);
+	return true;
+}
+
 int
 server_listen(const char *path)
 {
@@ -60,7 +73,7 @@ server_listen(const char *path)
 	int fd, probe, r;
 	mode_t mask;
 
-	if (!make_address(&to, path))
+	if (!make_address(&to, path) || is_other_file(path))
 		return -1;
 	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	r = connect(probe, (struct sockaddr *)&to, sizeof(to));
