@@ -78,7 +78,7 @@ enum vmctl_status {
 	VMCTL_ANSWERS, /* its last answer was in time */
 	VMCTL_SILENT,  /* no answer to any try */
 	VMCTL_REFUSED, /* it answers, and refuses our credentials */
-	VMCTL_FAILED,  /* no address for its name, no way there, or answers of no use */
+	VMCTL_FAILED,  /* no address for its name, no way there, answers of no use, or no lauxend */
 };
 VMCTL_API extern const struct name vmctl_status_names[];
 
@@ -135,8 +135,9 @@ typedef void vmctl_fetched(void *arg, struct vmctl_host *host);
 /*
  * Fetches rows from a host; done is called once, never from within this call. When the host has
  * answered they replace its rows of these kinds; else the rows that were there stay, or those of
- * the cache come. All wants of a call go out at once. At most `window` hosts (vmctl.conf) are asked
- * at the same time; others wait for their turn.
+ * the cache come. A host whose snmpd answers without lauxend has not answered. All wants of a call
+ * go out at once. At most `window` hosts (vmctl.conf) are asked at the same time; others wait for
+ * their turn.
  */
 VMCTL_API void vmctl_fetch(struct vmctl_host *host, const struct vmctl_want *wants, size_t count,
 			   vmctl_fetched *done, void *arg);

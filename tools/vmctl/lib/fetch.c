@@ -3,6 +3,9 @@
 
 #include <event2/event.h>
 
+#include <net-snmp/net-snmp-config.h>
+#include <net-snmp/net-snmp-includes.h>
+
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tools/vmctl/lib/internal.h"
@@ -31,6 +34,8 @@ fetch_free(struct fetch *fetch)
 		TAILQ_REMOVE(&vmctl->line, fetch, turn);
 	if (fetch->begun)
 		vmctl->asked--;
+	if (fetch->host->read)
+		session_forget(fetch->host->read, fetch);
 	TAILQ_REMOVE(&fetch->host->fetches, fetch, next);
 	for (size_t i = 0; i < fetch->count; i++) {
 		walk_free(fetch->parts[i].walk);
@@ -91,7 +96,51 @@ fetch_fail(struct fetch *fetch, enum answer answer, const char *error)
 	fetch_end(fetch, answer, error);
 }
 
-/* The first walk that fails is the end of all: the others would wait for the same. */
+/* ---- whether its agent was there ---- */
+
+/* lxAgentVersion, which every lauxend has. */
+static netsnmp_pdu *
+agent_pdu(const void *arg)
+{
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_GET);
+
+	(void)arg;
+	for (size_t i = 0; i < mib_tables_count; i++) {
+		const struct mib_table *table = &mib_tables[i];
+		oid name[MAX_OID_LEN];
+		size_t count = table->arcs_count;
+
+		if (table->kind != KIND_AGENT || table->standard)
+			continue;
+		memcpy(name, table->arcs, count * sizeof(oid));
+		for (size_t j = 0; j < table->columns_count; j++)
+			if (table->columns[j].bit == mib_agent_BIT_version)
+				name[count] = table->columns[j].number;
+		name[count + 1] = 0;
+		snmp_add_null_var(pdu, name, count + 2);
+	}
+	return pdu;
+}
+
+/* A snmpd without our agent ends each walk at once, with other objects: that there is no VM is
+ * believed of an agent alone. */
+static void
+agent_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error)
+{
+	if (answer == ANSWER_OK && pdu->errstat != SNMP_ERR_NOERROR) {
+		answer = ANSWER_FAILED;
+		error = snmp_errstring((int)pdu->errstat);
+	} else if (answer == ANSWER_OK &&
+		   (!pdu->variables || pdu->variables->type != ASN_OCTET_STR)) {
+		answer = ANSWER_FAILED;
+		error = "its snmpd answers, and lauxend does not (it does not run, or the user may "
+			"not see it)";
+	}
+	fetch_end(arg, answer, answer == ANSWER_OK ? "" : error);
+}
+
+/* The first walk that fails is the end of all: the others would wait for the same. The agent is
+ * asked for last, so that one that went away in between is found out. */
 static void
 fetch_walked(void *arg, struct walk *walk, enum answer answer, const char *error)
 {
@@ -102,7 +151,7 @@ fetch_walked(void *arg, struct walk *walk, enum answer answer, const char *error
 	if (answer != ANSWER_OK)
 		fetch_fail(fetch, answer, error);
 	else if (fetch->open == 0)
-		fetch_end(fetch, ANSWER_OK, "");
+		session_send(fetch->host->read, agent_pdu, agent_answered, fetch);
 }
 
 void

@@ -1,0 +1,68 @@
+#!/bin/bash
+# vmctl and hosts whose snmpd answers while lauxend does not, or that do not answer at all: nothing is taken
+# for gone that is not known to be, and the exit status says that it was not all.
+cd "$(dirname "$0")/../.." || exit 2
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+# shellcheck source=tests/fleet.sh
+. tests/fleet.sh
+fleet_enter "$@" || { skip "vmctl without some agents" "no network namespace can be made here"; lx_done; }
+
+lx_begin
+fleet_net || { not_ok "a network of our own"; lx_done; }
+
+# dom0 NAME NUMBER VM...: with those VMs.
+dom0() {
+	local name=$1 number=$2 vm i=1 sections=''
+	shift 2
+	fleet_host "$name" "$number" || return 1
+	FLEET_DIR=$LX_DIR/$name
+	for vm in "$@"; do
+		sections+=$(fleet_vm "$vm" "127.$number.0.$i" "g-$name" "simxen_shutdown_ms = 3000")$'\n'
+		i=$((i + 1))
+	done
+	fleet_simxen "$name" && fleet_snmpd "$name" && fleet_lauxend "$name" "$sections"
+}
+dom0 alpha 1 www dns && dom0 gamma 3 www build || { not_ok "two Dom0s"; lx_done; }
+fleet_conf
+
+# said STATUS COMMAND...: its output, all of it, to the file; false where it has another exit status.
+said() {
+	local wanted=$1 rc
+	shift
+	"$@" </dev/null >"$LX_DIR/said" 2>&1
+	rc=$?
+	[ "$rc" = "$wanted" ] || { echo "status $rc, not $wanted:"; cat "$LX_DIR/said"; return 1; }
+}
+says() { grep -q -- "$1" "$LX_DIR/said" || { echo "'$1' is not in:"; cat "$LX_DIR/said"; return 1; }; }
+running() { [ "$(vmctl list state:running -o name --no-header 2>/dev/null | wc -l)" = "$1" ]; }
+agent_stop() { lx_stop "${FLEET_LAUXEND[$1]}"; }
+
+# ---- snmpd answers, lauxend does not ----
+check_wait 10 "all run" running 4
+check "one of two is off" said 0 vmctl shutdown www@alpha
+check "all is known" said 0 vmctl list -o name,state,stale
+agent_stop gamma
+check "a host without its agent is missing" said 1 vmctl list build -o name,state,stale --csv --no-header
+check "its rows are the last known" says '^build,running,true$'
+check "and it is said why" says 'gamma: its snmpd answers, and lauxend does not'
+check "as in JSON" said 1 vmctl list --json
+check "where it is silent" python3 -c 'import json, sys
+sys.exit([host["host"] for host in json.load(open(sys.argv[1]))["silent"]] != ["gamma"])' \
+	<(sed '/^vmctl:/d' "$LX_DIR/said")
+check "hosts shows it as failed" grep -qE '^gamma,failed$' <<<"$(vmctl hosts -o host,status --csv --no-header 2>/dev/null)"
+check "a check of its VM: unknown" said 3 vmctl check build
+check "a check of it: critical" said 2 vmctl check hosts:gamma
+check "for its agent" says 'lauxend does not'
+check "what may run there is not started elsewhere" said 2 vmctl start www
+check "but asked for" says 'www@HOST'
+check "a shutdown of all is not all" said 1 vmctl shutdown --all --yes
+check "it names what was left out" says '^build on gamma: failed'
+check "its events are missing" said 1 vmctl events
+check "a rebuild of it fails" said 2 vmctl rebuild gamma
+"$LX_BUILD/vmctl" -f "$FLEET_CONF" discover "$FLEET_NET.0/29" >"$LX_DIR/found" 2>&1
+check "the search for hosts knows it for one without an agent" \
+	grep -q "$FLEET_NET.3 answers SNMP: its snmpd answers, and lauxend does not" "$LX_DIR/found"
+fleet_lauxend gamma
+check "with its agent all is there again" said 0 vmctl list
+lx_done
