@@ -65,4 +65,14 @@ check "the search for hosts knows it for one without an agent" \
 	grep -q "$FLEET_NET.3 answers SNMP: its snmpd answers, and lauxend does not" "$LX_DIR/found"
 fleet_lauxend gamma
 check "with its agent all is there again" said 0 vmctl list
+
+# ---- the agent is started anew while its VM shuts down ----
+"$LX_BUILD/vmctl" -f "$FLEET_CONF" shutdown build >"$LX_DIR/waited" 2>&1 </dev/null &
+waiter=$!
+asked() { vmctl requests build --csv --no-header -o verb,state | grep -q '^shutdown,running'; }
+lx_wait 5 asked
+agent_stop gamma
+fleet_lauxend gamma
+wait $waiter
+check_is "who waits for a request waits on for the agent" "$? $(tail -n 1 "$LX_DIR/waited")" "0 build on gamma: shut down"
 lx_done

@@ -152,17 +152,32 @@ poll_arm(struct vmctl_host *host)
 		host->poll_ms = host->poll_ms * 3 / 2;
 }
 
+/* Nothing is known of it now, and after a while of that it is given up. */
+static void
+job_unheard(struct job *job, const char *error)
+{
+	struct vmctl_outcome outcome = job->outcome;
+
+	if (clock_mono_ms() - job->heard_ms > SILENCE_MS) {
+		job_fail(job, true, error);
+		return;
+	}
+	TEXT_FORMAT(outcome.error, "still waiting: %s", error);
+	job_tell(job, &outcome);
+}
+
 static void
 job_heard(struct job *job, const netsnmp_variable_list *state, const netsnmp_variable_list *error)
 {
 	struct vmctl_outcome outcome = {.state = REQUEST_QUEUED};
 	char text[TEXT_SIZE] = "";
 
-	job->heard_ms = clock_mono_ms();
-	if (state->type != ASN_INTEGER) {
-		job_fail(job, true, "its row is there no more, so how it ended is not known");
+	/* While lauxend is started anew its snmpd has no such object: the row comes back. */
+	if (!state || state->type != ASN_INTEGER) {
+		job_unheard(job, "its agent does not have the request");
 		return;
 	}
+	job->heard_ms = clock_mono_ms();
 	outcome.state = (enum request_state) * state->val.integer;
 	outcome.over = outcome.state != REQUEST_QUEUED && outcome.state != REQUEST_RUNNING;
 	outcome.unknown = outcome.state == REQUEST_UNDECIDED;
@@ -187,18 +202,11 @@ job_polled(const struct vmctl_host *host)
 static void
 polled_none(struct vmctl_host *host, const char *error)
 {
-	struct vmctl_outcome outcome;
 	struct job *job;
 
 	while ((job = job_polled(host))) {
 		job->polled = false;
-		if (clock_mono_ms() - job->heard_ms > SILENCE_MS) {
-			job_fail(job, true, error);
-			continue;
-		}
-		outcome = job->outcome;
-		TEXT_FORMAT(outcome.error, "still waiting: %s", error);
-		job_tell(job, &outcome);
+		job_unheard(job, error);
 	}
 }
 
@@ -217,10 +225,8 @@ polled(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error)
 	} else {
 		while ((job = job_polled(host))) {
 			job->polled = false;
-			if (!v)
-				continue;
-			job_heard(job, v, v->next_variable);
-			v = v->next_variable ? v->next_variable->next_variable : NULL;
+			job_heard(job, v, v ? v->next_variable : NULL);
+			v = v && v->next_variable ? v->next_variable->next_variable : NULL;
 		}
 	}
 	TAILQ_FOREACH (job, &host->jobs, next)
