@@ -97,12 +97,32 @@ check "check of the service: CRITICAL" said 2 vmctl check service:db
 vmctl unpause db </dev/null >/dev/null
 check_wait 15 "and let go on" all_running
 
-# ---- a circle, and a VM twice ----
 # add DOM0 SECTIONS: to its configuration, which it then reads anew.
 add() {
 	echo "$2" >>"$LX_DIR/$1/lauxen.conf"
 	kill -HUP "${FLEET_LAUXEND[$1]}"
 }
+
+# ---- a provider that runs on another host than where it is looked for ----
+FLEET_DIR=$LX_DIR/dom0-b
+add dom0-b "$(fleet_vm www 127.2.0.8 front)"
+www_twice() { vmctl locate www 2>&1 | grep -q 'www is on dom0-a (running) and on dom0-b (shutdown)'; }
+check_wait 10 "a provider is on two hosts" www_twice
+check "it moves over" said 0 vmctl shutdown proxy www@dom0-a
+check "to the other one" said 0 vmctl start www@dom0-b
+check "a launch does not start it a second time" said 2 vmctl launch proxy
+check "but says where it is" says '^www on dom0-a: failed: it is on dom0-b as well'
+check "and what that blocks" says '^proxy on dom0-a: blocked: www on dom0-a comes before it'
+check_is "nothing was started" "$(names state:running,host:dom0-a)" ""
+check "it is off there again" said 0 vmctl shutdown www@dom0-b
+check "then it is launched where it is looked for" said 0 vmctl launch proxy
+check_is "before what needs it" "$(order launched)" "www proxy "
+sed -i '/^vm "www"/d' "$LX_DIR/dom0-b/lauxen.conf"
+add dom0-b ''
+www_once() { [ "$(vmctl locate www -o host --no-header 2>/dev/null)" = dom0-a ]; }
+check_wait 10 "and on one host again" www_once
+
+# ---- a circle, and a VM twice ----
 sed -i -E 's/(vm "storage".*needs = \{)/\1"www:80\/tcp", /' "$LX_DIR/dom0-c/lauxen.conf"
 add dom0-c 'external "www" { address = "127.1.0.2" services = {"80/tcp"} host = "dom0-a" }'
 circle() { vmctl deps 2>&1 | grep -q 'in a circle'; }

@@ -407,6 +407,33 @@ test_graph(void **state)
 	graph_free(&graph);
 }
 
+/* The provider's host, where two hosts call themselves the same: the one that has the VM, if it is
+ * only one. */
+static void
+test_graph_hosts_of_one_name(void **state)
+{
+	struct vmctl_host *a = context.hosts[0], *c = add_host("c", "dom0-b");
+	struct graph graph;
+
+	(void)state;
+	free(context.hosts);
+	context.hosts_count = 0;
+	assert_true(fleet_choose(&context));
+	add_vm(c, 1, "db", "back", VM_RUNNING);
+	add_service(a, 1, "mail", 0, "dom0-b");
+	add_service(a, 2, "db", 0, "dom0-b");
+	add_need(a, 1, 1, "?");
+	add_need(a, 1, 2, "?");
+	graph_build(&context, &graph);
+	assert_true(needs(&graph, "www@a", "mail@b"));
+	assert_true(needs(&graph, "www@a", "db@c"));
+	graph_free(&graph);
+	add_vm(c, 2, "mail", "front", VM_SHUTDOWN);
+	graph_build(&context, &graph);
+	assert_true(needs(&graph, "www@a", "mail@dom0-b"));
+	graph_free(&graph);
+}
+
 /* www@a -> mail@b -> db@a -> www@a, and one that only hangs on it. */
 static void
 test_graph_cycle(void **state)
@@ -468,9 +495,11 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-	    TEST(test_targets),	  TEST(test_complaints),     TEST(test_keys),
-	    TEST(test_output),	  TEST(test_unknown_column), TEST(test_all_fields),
-	    TEST(test_durations), TEST(test_graph),	     TEST(test_graph_cycle),
+	    TEST(test_targets),	       TEST(test_complaints),
+	    TEST(test_keys),	       TEST(test_output),
+	    TEST(test_unknown_column), TEST(test_all_fields),
+	    TEST(test_durations),      TEST(test_graph),
+	    TEST(test_graph_cycle),    TEST(test_graph_hosts_of_one_name),
 	    TEST(test_draw),
 	};
 

@@ -278,6 +278,16 @@ act_end(struct acts *acts, struct act *act, enum act_state state, const char *te
 		act_release(acts, act);
 }
 
+void
+act_end_twice(struct acts *acts, struct act *act, const struct vmctl_host *other)
+{
+	char text[VMCTL_ERROR_SIZE];
+
+	TEXT_FORMAT(text, "it is on %s as well; say which is meant, as %s@%s",
+		    vmctl_host_name(other), act->name, vmctl_host_name(act->host));
+	act_end(acts, act, ACT_FAILED, text);
+}
+
 static void
 act_changed(void *arg, struct vmctl_host *host, const struct vmctl_request *request,
 	    const struct vmctl_outcome *outcome)

@@ -55,8 +55,9 @@ enum order { ORDER_NONE, ORDER_PROVIDERS_FIRST, ORDER_DEPENDENTS_FIRST };
 
 /*
  * order.c: puts the acts, one for each of acts->vms, in that order, by the graph of all hosts. With
- * the providers first (of a launch), those that the VMs need and that do not run are added. Says
- * VMs on two hosts, who needs what is to be shut down, and circles. False: there is one among them.
+ * the providers first (of a launch), those that the VMs need and that do not run are added; one
+ * that is up on another host has failed, and is started on none. Says VMs on two hosts, who needs
+ * what is to be shut down, and circles. False: there is one among them.
  */
 bool acts_sort(struct acts *acts, enum order order);
 /* The ids of all; under --id the same command has the same ones. */
@@ -64,6 +65,8 @@ void acts_name(struct acts *acts);
 /* Ends an act that needs not, or cannot, be asked for. Those that wait for it begin, if at all, in
  * acts_run(). */
 void act_end(struct acts *acts, struct act *act, enum act_state state, const char *text);
+/* The same of one that is not guessed, as another host has a VM of its name. */
+void act_end_twice(struct acts *acts, struct act *act, const struct vmctl_host *other);
 /* Does all; prints each as it ends. The exit status. */
 int acts_run(struct acts *acts);
 /* Prints what would be done. */

@@ -88,9 +88,7 @@ act_look(struct acts *acts, const struct deed *deed, size_t number, const struct
 	char text[VMCTL_ERROR_SIZE];
 
 	if (other) {
-		TEXT_FORMAT(text, "it is on %s as well; say which is meant, as %s@%s",
-			    vmctl_host_name(other), act->name, vmctl_host_name(act->host));
-		act_end(acts, act, ACT_FAILED, text);
+		act_end_twice(acts, act, other);
 	} else if (!host_answers(act->host)) {
 		TEXT_FORMAT(text, "its host does not answer (%s)", vmctl_host_error(act->host));
 		act_end(acts, act, ACT_FAILED, text);

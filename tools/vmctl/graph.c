@@ -85,23 +85,6 @@ add_vms(struct builder *builder, size_t number)
 	}
 }
 
-/* The number of the host that a name means; hosts_count: none. */
-static size_t
-host_named(const struct context *context, const char *name)
-{
-	char own[VM_NAME_SIZE];
-
-	for (size_t i = 0; i < context->hosts_count; i++)
-		if (strcmp(vmctl_host_name(context->hosts[i]), name) == 0)
-			return i;
-	for (size_t i = 0; i < context->hosts_count; i++) {
-		host_own_name(context->hosts[i], own);
-		if (strcmp(own, name) == 0)
-			return i;
-	}
-	return context->hosts_count;
-}
-
 static size_t
 span_named(const struct graph *graph, const struct span *span, const char *name)
 {
@@ -109,6 +92,32 @@ span_named(const struct graph *graph, const struct span *span, const char *name)
 		if (strcmp(graph->nodes[i].name, name) == 0)
 			return i;
 	return GRAPH_NONE;
+}
+
+/* The VM of a name on the host of a name: its name in vmctl.conf, else the one that its agent has.
+ * Where two hosts have the same one, and that VM, neither is guessed. */
+static size_t
+vm_named(const struct builder *builder, const char *where, const char *name)
+{
+	const struct context *context = builder->context;
+	size_t found = GRAPH_NONE;
+	char own[VM_NAME_SIZE];
+
+	for (size_t i = 0; i < context->hosts_count; i++)
+		if (strcmp(vmctl_host_name(context->hosts[i]), where) == 0)
+			return span_named(builder->graph, &builder->spans[i], name);
+	for (size_t i = 0; i < context->hosts_count; i++) {
+		size_t at;
+
+		host_own_name(context->hosts[i], own);
+		at = strcmp(own, where) == 0 ? span_named(builder->graph, &builder->spans[i], name)
+					     : GRAPH_NONE;
+		if (at != GRAPH_NONE && found != GRAPH_NONE)
+			return GRAPH_NONE;
+		if (at != GRAPH_NONE)
+			found = at;
+	}
+	return found;
 }
 
 /* A provider that is no VM of ours, or one that its host does not have. */
@@ -131,7 +140,7 @@ static size_t
 provider_of(struct builder *builder, size_t number, const struct mib_service *service)
 {
 	struct graph *graph = builder->graph;
-	size_t at, host;
+	size_t at;
 
 	if (service->vm != 0) {
 		at = span_find(graph, &builder->spans[number], service->vm);
@@ -139,10 +148,7 @@ provider_of(struct builder *builder, size_t number, const struct mib_service *se
 	}
 	if (!*service->host)
 		return external(builder, service->provider, "");
-	host = host_named(builder->context, service->host);
-	at = host < builder->context->hosts_count
-		 ? span_named(graph, &builder->spans[host], service->provider)
-		 : GRAPH_NONE;
+	at = vm_named(builder, service->host, service->provider);
 	return at != GRAPH_NONE ? at : external(builder, service->provider, service->host);
 }
 
@@ -354,6 +360,44 @@ uuid_compare(const void *a, const void *b)
 		      sorting->nodes[*(const size_t *)b].uuid, UUID_SIZE);
 }
 
+/* The numbers of all nodes that are VMs. */
+static size_t *
+vms_of(const struct graph *graph, size_t *count)
+{
+	size_t *order = mem_array(graph->nodes_count, sizeof(*order));
+
+	for (*count = 0; *count < graph->nodes_count && graph->nodes[*count].host; ++*count)
+		order[*count] = *count;
+	return order;
+}
+
+size_t *
+graph_by_name(const struct graph *graph, size_t *count)
+{
+	size_t *order = vms_of(graph, count);
+
+	sorting = graph;
+	if (*count > 0)
+		qsort(order, *count, sizeof(*order), name_compare);
+	return order;
+}
+
+size_t
+graph_first_named(const struct graph *graph, const size_t *by_name, size_t count, const char *name)
+{
+	size_t low = 0, high = count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(graph->nodes[by_name[middle]].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static size_t
 say_equal(const struct graph *graph, size_t *order, size_t count,
 	  int (*compare)(const void *, const void *), const char *what, FILE *to)
@@ -384,12 +428,8 @@ say_equal(const struct graph *graph, size_t *order, size_t count,
 size_t
 graph_say_twice(const struct graph *graph, FILE *to)
 {
-	size_t *order = mem_array(graph->nodes_count, sizeof(*order)), count = 0, twice;
+	size_t count, *order = vms_of(graph, &count), twice;
 
-	while (count < graph->nodes_count && graph->nodes[count].host) {
-		order[count] = count;
-		count++;
-	}
 	twice = say_equal(graph, order, count, name_compare, "a name on two hosts", to);
 	twice += say_equal(graph, order, count, uuid_compare, "a UUID on two hosts", to);
 	free(order);

@@ -1,7 +1,8 @@
 /*
  * What depends on what, over all hosts: the VMs of all of them, and what their agents say that they
  * need. A provider that an agent declares external with a host is the VM of that name there; the
- * host is found by its name in vmctl.conf, or by the name that its agent has.
+ * host is found by its name in vmctl.conf, or by the name that its agent has, where no other host
+ * with that name has such a VM.
  */
 #ifndef VMCTL_GRAPH_H
 #define VMCTL_GRAPH_H
@@ -52,6 +53,12 @@ void node_text(const struct node *node, char *text, size_t size);
 size_t graph_say_cycles(const struct graph *graph, FILE *to);
 /* Says VMs that are on several hosts; their number. */
 size_t graph_say_twice(const struct graph *graph, FILE *to);
+
+/* The numbers of all nodes that are VMs, by their names; to be freed. */
+size_t *graph_by_name(const struct graph *graph, size_t *count);
+/* The first place among these that is not before name; count: none. */
+size_t graph_first_named(const struct graph *graph, const size_t *by_name, size_t count,
+			 const char *name);
 
 /* ---- draw.c ---- */
 

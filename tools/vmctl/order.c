@@ -66,11 +66,42 @@ say_unreached(const struct graph *graph, const struct edge *edge)
 		edge->service, provider);
 }
 
+/* Where a VM of the same name is up, as far as is known, or is to be launched: another host than
+ * that of the node. NULL: nowhere. */
+static const struct vmctl_host *
+other_host(const struct graph *graph, const size_t *by_name, size_t count, const size_t *act_of,
+	   const struct node *node)
+{
+	const uint32_t off = IN(VM_SHUTDOWN) | IN(VM_CRASHED) | IN(VM_SUSPENDED);
+
+	for (size_t i = graph_first_named(graph, by_name, count, node->name); i < count; i++) {
+		const struct node *other = &graph->nodes[by_name[i]];
+		bool is_off = other->state >= 0 && other->state < 32 && (off >> other->state & 1);
+
+		if (strcmp(other->name, node->name) != 0)
+			break;
+		if (other->host != node->host && (!is_off || act_of[by_name[i]] != GRAPH_NONE))
+			return other->host;
+	}
+	return NULL;
+}
+
+static void
+add_provider(struct acts *acts, const struct node *node, const struct vmctl_host *other)
+{
+	struct act *act = acts_add(acts, node->host, node->name, VERB_LAUNCH, 0);
+
+	act->needed = true;
+	if (other)
+		act_end_twice(acts, act, other);
+}
+
 /* What the targets need and what does not run is launched as well, from host to host. */
 static void
 add_needed(struct acts *acts, const struct graph *graph, size_t *act_of)
 {
 	size_t *queue = mem_array(graph->nodes_count, sizeof(*queue)), count = 0;
+	size_t vms, *by_name = graph_by_name(graph, &vms);
 
 	for (size_t i = 0; i < graph->nodes_count; i++)
 		if (act_of[i] != GRAPH_NONE)
@@ -80,18 +111,21 @@ add_needed(struct acts *acts, const struct graph *graph, size_t *act_of)
 		     e = graph->edges[e].next_needs) {
 			size_t provider = graph->edges[e].provider;
 			const struct node *node = &graph->nodes[provider];
+			const struct vmctl_host *other;
 
 			if (!node->host || act_of[provider] != GRAPH_NONE)
 				continue;
 			if (!host_answers(node->host)) {
 				say_unreached(graph, &graph->edges[e]);
 			} else if (node->state != VM_RUNNING) {
+				other = other_host(graph, by_name, vms, act_of, node);
 				act_of[provider] = acts->count;
-				queue[count++] = provider;
-				acts_add(acts, node->host, node->name, VERB_LAUNCH, 0)->needed =
-				    true;
+				add_provider(acts, node, other);
+				if (!other) /* else nothing is launched for it */
+					queue[count++] = provider;
 			}
 		}
+	free(by_name);
 	free(queue);
 }
 
