@@ -147,4 +147,8 @@ check "check of it: WARNING" said 1 vmctl check proxy
 check "says where it is" says 'proxy is on dom0-a and on dom0-b'
 check "both at a time" said 0 vmctl start proxy@dom0-a
 check "check of it: CRITICAL" said 2 vmctl check proxy
+check "one of them is off" said 0 vmctl shutdown proxy@dom0-b
+check "what is asked of both under one id" said 1 vmctl reboot proxy@dom0-a proxy@dom0-b --id both
+check "ends on each for itself" says '^proxy on dom0-a: rebooted'
+check "as it did there" says '^proxy on dom0-b: failed: reboot is impossible in its state'
 lx_done

@@ -295,9 +295,9 @@ act_changed(void *arg, struct vmctl_host *host, const struct vmctl_request *requ
 	struct acts *acts = arg;
 	struct act *act = NULL;
 
-	(void)host;
+	/* Under --id VMs of the same name have the same id, each on its host. */
 	for (size_t i = 0; i < acts->count && !act; i++)
-		if (acts->list[i].state == ACT_OPEN &&
+		if (acts->list[i].state == ACT_OPEN && acts->list[i].host == host &&
 		    strcmp(acts->list[i].request.id, request->id) == 0)
 			act = &acts->list[i];
 	if (!act)
