@@ -471,6 +471,56 @@ test_walk_scalars_none(void **state)
 	rows_clear(&rows);
 }
 
+/* ---- requests ---- */
+
+/* Errors of a SET in words; with an index, counted from 1, as snmpd has it. */
+static void
+test_refusals(void **state)
+{
+	static const struct {
+		uint32_t number;
+		bool cancels;
+		long status, index;
+		const char *text;
+		bool unknown;
+	} cases[] = {
+	    {0, false, SNMP_ERR_INCONSISTENTVALUE, 1, "there is no VM www on it", false},
+	    {0, false, SNMP_ERR_WRONGVALUE, 2, "does not know memory", false},
+	    {0, false, SNMP_ERR_INCONSISTENTVALUE, 2, "memory is impossible in its state", false},
+	    {9, false, SNMP_ERR_INCONSISTENTVALUE, 3, "memory with 9 is out of its range", false},
+	    {9, false, SNMP_ERR_INCONSISTENTVALUE, 4, "the id one is there already", false},
+	    {0, false, SNMP_ERR_INCONSISTENTVALUE, 3, "the id one is there already", false},
+	    {0, true, SNMP_ERR_INCONSISTENTVALUE, 1, "cannot be taken back", false},
+	    {0, false, SNMP_ERR_NOACCESS, 1, "does not let us", false},
+	    {0, true, SNMP_ERR_NOACCESS, 1, "does not let us", false},
+	    {0, false, SNMP_ERR_RESOURCEUNAVAILABLE, 2, "too many requests of www", false},
+	    {0, false, SNMP_ERR_COMMITFAILED, 2, "could not store", false},
+	    /* An agent that ended meanwhile may have accepted it, whatever variable is blamed. */
+	    {0, false, SNMP_ERR_GENERR, 0, "ended meanwhile", true},
+	    {0, false, SNMP_ERR_GENERR, 1, "ended meanwhile", true},
+	    {0, true, SNMP_ERR_GENERR, 1, "ended meanwhile", true},
+	    {9, false, SNMP_ERR_UNDOFAILED, 4, "ended meanwhile", true},
+	    /* What nobody thought of is told as it is. */
+	    {0, false, SNMP_ERR_WRONGLENGTH, 1, "variable 1 of the request (wrongLength", false},
+	    {0, false, SNMP_ERR_INCONSISTENTVALUE, 77, "variable 77", false},
+	    {0, false, SNMP_ERR_INCONSISTENTVALUE, -1, "variable -1", false},
+	    {0, false, 99, 2, "variable 2", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct vmctl_request request = {
+		    .id = "one", .vm = "www", .verb = VERB_MEMORY, .number = cases[i].number};
+		const netsnmp_pdu pdu = {.errstat = cases[i].status, .errindex = cases[i].index};
+		char error[VMCTL_ERROR_SIZE];
+
+		assert_int_equal(request_explain(&request, cases[i].cancels, &pdu, error),
+				 cases[i].unknown);
+		if (!strstr(error, cases[i].text))
+			fail_msg("\"%s\" is not in \"%s\"", cases[i].text, error);
+	}
+}
+
 int
 main(void)
 {
@@ -488,6 +538,7 @@ main(void)
 	    cmocka_unit_test(test_walk_after),
 	    cmocka_unit_test(test_walk_scalars),
 	    cmocka_unit_test(test_walk_scalars_none),
+	    cmocka_unit_test(test_refusals),
 	};
 
 	session_init();

@@ -389,7 +389,10 @@ cancelled(void *arg, struct vmctl_host *host, const struct vmctl_request *reques
 
 		if (act->state == ACT_OPEN && act->host == host &&
 		    strcmp(act->request.id, request->id) == 0)
-			act_end(acts, act, done ? ACT_DONE : ACT_FAILED,
+			act_end(acts, act,
+				done		   ? ACT_DONE
+				: outcome->unknown ? ACT_UNKNOWN
+						   : ACT_FAILED,
 				done ? request->id : outcome->error);
 	}
 }

@@ -109,7 +109,13 @@ bool ber_bind(struct ber *binds, struct bind *bind);
 
 /* ---- sessions ---- */
 
-enum answer { ANSWER_OK, ANSWER_SILENT, ANSWER_REFUSED, ANSWER_FAILED };
+enum answer {
+	ANSWER_OK,
+	ANSWER_SILENT,
+	ANSWER_REFUSED,
+	ANSWER_FAILED,
+	ANSWER_CUT, /* it was sent, and then there was no way to the host any more */
+};
 
 /* pdu: the answer, session.c's again after the call; NULL where answer is not ANSWER_OK: then error
  * says why. */
@@ -179,6 +185,13 @@ bool walk_over(const struct walk *walk);
 /* A walk that sends nothing: for tests. */
 struct walk *walk_new(const struct vmctl_want *want, struct rows *rows);
 struct snmp_pdu *walk_pdu(const void *walk);
+
+/* ---- requests ---- */
+
+/* What the error of an answer to a request's SET means, for people. True: whether it was accepted
+ * is not known. */
+bool request_explain(const struct vmctl_request *request, bool cancels, const struct snmp_pdu *pdu,
+		     char error[VMCTL_ERROR_SIZE]);
 
 /* ---- hosts ---- */
 

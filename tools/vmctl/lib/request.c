@@ -298,53 +298,106 @@ poll_begin(struct vmctl_host *host)
 
 /* ---- asking ---- */
 
-/* What an error means, by the variable that it is of. */
-static void
-job_explain(const struct job *job, const netsnmp_pdu *pdu, char error[VMCTL_ERROR_SIZE])
-{
-	const char *vm = job->request.vm, *verb = name_of(verb_names, (int)job->request.verb);
-	bool has_number = job->request.number != 0 && !job->cancels;
-	long at = job->cancels ? 4 : pdu->errindex + (pdu->errindex > 2 && !has_number);
+/* The variable that an error is of. */
+enum blamed { BLAMED_ANY, BLAMED_VM, BLAMED_VERB, BLAMED_NUMBER, BLAMED_STATUS, BLAMED_CANCEL };
+enum about { ABOUT_NOTHING, ABOUT_VM, ABOUT_VERB, ABOUT_NUMBER, ABOUT_ID };
 
-	switch (pdu->errstat) {
-	case SNMP_ERR_NOACCESS:
-	case SNMP_ERR_NOTWRITABLE:
-	case SNMP_ERR_READONLY:
-	case SNMP_ERR_NOSUCHNAME:
-	case SNMP_ERR_NOCREATION:
-	case SNMP_ERR_AUTHORIZATIONERROR:
-		text_format(
-		    error, VMCTL_ERROR_SIZE,
-		    "its snmpd does not let us ask for it: give the profile a write-profile "
-		    "of a user with the view operate, or see whether lauxend runs");
-		return;
-	case SNMP_ERR_RESOURCEUNAVAILABLE:
-		text_format(error, VMCTL_ERROR_SIZE, "too many requests of %s are open already",
-			    vm);
-		return;
-	case SNMP_ERR_COMMITFAILED:
-		text_format(error, VMCTL_ERROR_SIZE,
-			    "its agent could not store the request; try once more");
-		return;
-	default:
-		break;
-	}
-	if (job->cancels)
-		text_format(error, VMCTL_ERROR_SIZE, "it runs already, and cannot be taken back");
-	else if (at == 1)
-		text_format(error, VMCTL_ERROR_SIZE, "there is no VM %s on it", vm);
-	else if (at == 2 && pdu->errstat == SNMP_ERR_WRONGVALUE)
-		text_format(error, VMCTL_ERROR_SIZE, "its agent does not know %s; is it older?",
-			    verb);
-	else if (at == 2)
-		text_format(error, VMCTL_ERROR_SIZE, "%s is impossible in its state", verb);
-	else if (at == 3)
-		text_format(error, VMCTL_ERROR_SIZE, "%s with %u is out of its range", verb,
-			    job->request.number);
+static const char no_access[] =
+    "its snmpd does not let us ask for it: give the profile a write-profile of a user with the "
+    "view operate, or see whether lauxend runs";
+/* snmpd says so as well when the agent went between CommitSet and CleanupSet, and what that holds
+ * is carried out. */
+static const char ended[] = "its agent ended meanwhile";
+
+static const struct {
+	enum blamed blamed;
+	int status;
+	enum about about;
+	const char *text; /* with %s where it is about something */
+	bool unknown;
+} refusals[] = {
+    {BLAMED_ANY, SNMP_ERR_NOACCESS, ABOUT_NOTHING, no_access, false},
+    {BLAMED_ANY, SNMP_ERR_NOTWRITABLE, ABOUT_NOTHING, no_access, false},
+    {BLAMED_ANY, SNMP_ERR_READONLY, ABOUT_NOTHING, no_access, false},
+    {BLAMED_ANY, SNMP_ERR_NOSUCHNAME, ABOUT_NOTHING, no_access, false},
+    {BLAMED_ANY, SNMP_ERR_NOCREATION, ABOUT_NOTHING, no_access, false},
+    {BLAMED_ANY, SNMP_ERR_AUTHORIZATIONERROR, ABOUT_NOTHING, no_access, false},
+    {BLAMED_ANY, SNMP_ERR_GENERR, ABOUT_NOTHING, ended, true},
+    {BLAMED_ANY, SNMP_ERR_UNDOFAILED, ABOUT_NOTHING, ended, true},
+    {BLAMED_ANY, SNMP_ERR_COMMITFAILED, ABOUT_NOTHING,
+     "its agent could not store the request; try once more", false},
+    {BLAMED_ANY, SNMP_ERR_RESOURCEUNAVAILABLE, ABOUT_VM,
+     "too many requests of %s are open already, or its agent is not ready", false},
+    {BLAMED_VM, SNMP_ERR_INCONSISTENTVALUE, ABOUT_VM, "there is no VM %s on it", false},
+    {BLAMED_VERB, SNMP_ERR_WRONGVALUE, ABOUT_VERB, "its agent does not know %s; is it older?",
+     false},
+    {BLAMED_VERB, SNMP_ERR_INCONSISTENTVALUE, ABOUT_VERB, "%s is impossible in its state", false},
+    {BLAMED_NUMBER, SNMP_ERR_WRONGVALUE, ABOUT_NUMBER, "%s is out of its range", false},
+    {BLAMED_NUMBER, SNMP_ERR_INCONSISTENTVALUE, ABOUT_NUMBER, "%s is out of its range", false},
+    {BLAMED_STATUS, SNMP_ERR_INCONSISTENTVALUE, ABOUT_ID,
+     "a request with the id %s is there already, and is another one", false},
+    {BLAMED_CANCEL, SNMP_ERR_INCONSISTENTVALUE, ABOUT_NOTHING,
+     "it runs already, and cannot be taken back", false},
+};
+
+static void
+about_text(const struct vmctl_request *request, enum about about, char text[VMCTL_ERROR_SIZE])
+{
+	const char *verb = name_of(verb_names, (int)request->verb);
+
+	if (about == ABOUT_NUMBER)
+		text_format(text, VMCTL_ERROR_SIZE, "%s with %" PRIu32, verb, request->number);
 	else
-		text_format(error, VMCTL_ERROR_SIZE,
-			    "a request with the id %s is there already, and is another one (%s)",
-			    job->request.id, snmp_errstring((int)pdu->errstat));
+		text_format(text, VMCTL_ERROR_SIZE, "%s",
+			    about == ABOUT_VM	? request->vm
+			    : about == ABOUT_ID ? request->id
+						: verb);
+}
+
+/* The parts in the order of job_pdu(), which leaves out a number that is 0. */
+static enum blamed
+blamed_at(const struct vmctl_request *request, bool cancels, long index)
+{
+	if (cancels)
+		return BLAMED_CANCEL;
+	if (index < 1 || index > BLAMED_STATUS)
+		return BLAMED_ANY;
+	return index == BLAMED_NUMBER && request->number == 0 ? BLAMED_STATUS : (enum blamed)index;
+}
+
+bool
+request_explain(const struct vmctl_request *request, bool cancels, const netsnmp_pdu *pdu,
+		char error[VMCTL_ERROR_SIZE])
+{
+	enum blamed blamed = blamed_at(request, cancels, pdu->errindex);
+	char about[VMCTL_ERROR_SIZE];
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		if (refusals[i].status != pdu->errstat ||
+		    (refusals[i].blamed != blamed && refusals[i].blamed != BLAMED_ANY))
+			continue;
+		about_text(request, refusals[i].about, about);
+		text_format(error, VMCTL_ERROR_SIZE, refusals[i].text, about);
+		return refusals[i].unknown;
+	}
+	text_format(error, VMCTL_ERROR_SIZE, "its agent refuses variable %ld of the request (%s)",
+		    pdu->errindex, snmp_errstring((int)pdu->errstat));
+	return false;
+}
+
+/* Whether it was accepted is not known, but its row will tell: it has the id. */
+static void
+job_look(struct job *job, const char *error)
+{
+	if (job->cancels || !job->wait) {
+		job_fail(job, true, error);
+		return;
+	}
+	job->state = JOB_OPEN;
+	job->heard_ms = clock_mono_ms();
+	job->outcome.state = REQUEST_QUEUED;
+	poll_begin(job->host);
+	job_unheard(job, error);
 }
 
 static void
@@ -354,13 +407,19 @@ job_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error)
 	struct vmctl_outcome outcome = {.state = REQUEST_QUEUED, .over = !job->wait};
 	char text[VMCTL_ERROR_SIZE];
 
+	if (answer == ANSWER_CUT) {
+		job_look(job, error);
+		return;
+	}
 	if (answer != ANSWER_OK) {
 		job_fail(job, answer == ANSWER_SILENT, error);
 		return;
 	}
 	if (pdu->errstat != SNMP_ERR_NOERROR) {
-		job_explain(job, pdu, text);
-		job_fail(job, false, text);
+		if (request_explain(&job->request, job->cancels, pdu, text))
+			job_look(job, text);
+		else
+			job_fail(job, false, text);
 		return;
 	}
 	job->state = JOB_OPEN;

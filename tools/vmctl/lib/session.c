@@ -323,6 +323,9 @@ ask_failed(struct ask *ask, int error)
 		session_say(session, "nothing can be sent to it: %s",
 			    ask->answer == ANSWER_FAILED ? strerror(errno)
 							 : snmp_api_errstring(error));
+		/* An earlier try went out. */
+		if (ask->answer == ANSWER_FAILED && ask->tries < session->retries)
+			ask->answer = ANSWER_CUT;
 	}
 	session_arm(session, 0);
 }

@@ -355,7 +355,8 @@ host_set_status(struct vmctl_host *host, enum answer answer, const char *error)
 	static const enum vmctl_status statuses[] = {[ANSWER_OK] = VMCTL_ANSWERS,
 						     [ANSWER_SILENT] = VMCTL_SILENT,
 						     [ANSWER_REFUSED] = VMCTL_REFUSED,
-						     [ANSWER_FAILED] = VMCTL_FAILED};
+						     [ANSWER_FAILED] = VMCTL_FAILED,
+						     [ANSWER_CUT] = VMCTL_FAILED};
 
 	host->status = statuses[answer];
 	free(host->error);
