@@ -75,4 +75,32 @@ agent_stop gamma
 fleet_lauxend gamma
 wait $waiter
 check_is "who waits for a request waits on for the agent" "$? $(tail -n 1 "$LX_DIR/waited")" "0 build on gamma: shut down"
+
+# ---- hosts that do not answer, and of which nothing is known ----
+sed -i 's|cache-dir = "[^"]*"|cache-dir = ""|' "$FLEET_CONF"
+check "launched again" said 0 vmctl launch dns build
+fleet_cut gamma
+check "a plain name that is found is all" said 0 vmctl pause dns
+check "of a group, the missing host may have more" said 1 vmctl unpause 'd*'
+check "unless it is on none of them" said 0 vmctl pause host:alpha,state:running
+check "nor is it on this one" said 0 vmctl unpause host:alpha,state:paused
+check "of all as well, also where it is only shown" said 1 vmctl shutdown --all --dry-run
+check "of memory as well" said 1 vmctl memory 'd*=300'
+check "memory of one by its name" said 0 vmctl memory dns=310
+fleet_cut alpha
+check "a shutdown of all without any host is nothing" said 2 vmctl shutdown --all --yes
+check "which is said" says 'nothing was done'
+check "nor is what is only shown" said 2 vmctl shutdown --all --dry-run
+fleet_mend alpha
+fleet_mend gamma
+check "they are back" said 0 vmctl list
+
+# ---- Ctrl-C, with a limit as well ----
+"$LX_BUILD/vmctl" -f "$FLEET_CONF" shutdown build --wait 60 >"$LX_DIR/left" 2>&1 </dev/null &
+waiter=$!
+lx_wait 5 asked
+kill -INT $waiter
+wait $waiter
+check_is "Ctrl-C ends the waiting" $? 130
+check "when the time is over, it is not" said 2 vmctl shutdown dns --wait 1
 lx_done

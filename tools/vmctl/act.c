@@ -343,7 +343,7 @@ interrupted(int fd, short what, void *arg)
 	struct acts *acts = arg;
 
 	(void)fd, (void)what;
-	acts->left = true;
+	acts->left = acts->interrupted = true;
 	vmctl_stop(acts->context->vmctl);
 }
 
@@ -376,6 +376,15 @@ say_left(const struct acts *acts)
 			waiting);
 }
 
+/* Where so many are good. */
+static int
+status_of(const struct acts *acts, size_t good)
+{
+	if (good == acts->count && !acts->missing)
+		return EXIT_ALL;
+	return good > 0 ? EXIT_SOME : EXIT_NONE;
+}
+
 static int
 acts_status(const struct acts *acts)
 {
@@ -383,9 +392,7 @@ acts_status(const struct acts *acts)
 
 	for (size_t i = 0; i < acts->count; i++)
 		good += act_is_good(acts->list[i].state);
-	if (acts->left && acts->context->options.wait_s == 0)
-		return EXIT_LEFT;
-	return good == acts->count ? EXIT_ALL : good > 0 ? EXIT_SOME : EXIT_NONE;
+	return acts->interrupted ? EXIT_LEFT : status_of(acts, good);
 }
 
 /* Those that wait for nobody, and those behind what had ended before. */
@@ -451,7 +458,7 @@ acts_show(struct acts *acts)
 
 	if (!prints_lines(acts)) {
 		acts_print(acts);
-		return EXIT_ALL;
+		return status_of(acts, acts->count);
 	}
 	for (size_t i = 0; i < acts->count; i++) {
 		const struct act *act = &acts->list[i];
@@ -471,7 +478,7 @@ acts_show(struct acts *acts)
 			}
 		step += any;
 	}
-	return EXIT_ALL;
+	return status_of(acts, acts->count);
 }
 
 bool

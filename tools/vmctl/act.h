@@ -42,6 +42,8 @@ struct acts {
 	const char *done; /* the word for what is done: "paused" */
 	bool running;	  /* until then nothing goes out, whatever has ended */
 	bool left;	  /* Ctrl-C, or the time is over */
+	bool interrupted; /* Ctrl-C */
+	bool missing;	  /* a host did not answer, and may have more that is meant */
 	struct vm_list vms;
 };
 

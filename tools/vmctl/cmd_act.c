@@ -113,6 +113,17 @@ acts_look(struct acts *acts, const struct deed *deed)
 
 /* ---- all of them ---- */
 
+/* Whether hosts that did not answer may have more of the targets. */
+static void
+acts_miss(struct acts *acts, const struct targets *targets)
+{
+	const struct context *context = acts->context;
+
+	for (size_t i = 0; i < context->hosts_count; i++)
+		acts->missing |= !host_answers(context->hosts[i]) &&
+				 targets_may_miss(targets, context->hosts[i]);
+}
+
 /* Fetches, finds the VMs, makes an act of each. EXIT_ALL: go on. */
 static int
 acts_find(struct acts *acts, const struct deed *deed, struct targets *targets, uint32_t number)
@@ -137,6 +148,7 @@ acts_find(struct acts *acts, const struct deed *deed, struct targets *targets, u
 		fprintf(stderr, "vmctl %s: nothing was done\n", context->command);
 		return EXIT_NONE;
 	}
+	acts_miss(acts, targets);
 	for (size_t i = 0; i < acts->vms.count; i++)
 		acts_add(acts, acts->vms.list[i].host, vms_name(&acts->vms, i), deed->verb, number);
 	return EXIT_ALL;
@@ -153,6 +165,8 @@ static int
 acts_do(struct acts *acts, const struct deed *deed)
 {
 	acts_name(acts);
+	if (acts->count == 0 && acts->missing)
+		fprintf(stderr, "vmctl %s: nothing was done\n", acts->context->command);
 	if (acts->context->options.dry_run)
 		return acts_show(acts);
 	if (needs_confirmation(acts, deed) && !acts_confirm(acts, deed->asked)) {
@@ -289,6 +303,7 @@ memory_word(struct acts *acts, char *word, bool hosts_missing)
 		return EXIT_USAGE;
 	vms_collect(acts->context, targets, &vms);
 	wrong = targets_complain(targets, hosts_missing, true);
+	acts_miss(acts, targets);
 	for (size_t i = 0; i < vms.count; i++) {
 		struct act *act =
 		    acts_add(acts, vms.list[i].host, vms_name(&vms, i), VERB_MEMORY, mib);

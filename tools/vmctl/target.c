@@ -243,20 +243,30 @@ targets_match(struct targets *targets, const struct vmctl_host *host, const stru
 	return matched;
 }
 
+static bool
+word_wants_host(const struct word *word, const struct vmctl_host *host)
+{
+	for (size_t i = 0; i < word->count; i++)
+		if (word->terms[i].kind == TERM_HOST && !host_matches(&word->terms[i], host))
+			return false;
+	return true;
+}
+
 bool
 targets_want_host(const struct targets *targets, const struct vmctl_host *host)
 {
-	for (size_t i = 0; i < targets->count; i++) {
-		const struct word *word = &targets->words[i];
-		bool possible = true;
-
-		for (size_t j = 0; j < word->count; j++)
-			if (word->terms[j].kind == TERM_HOST &&
-			    !host_matches(&word->terms[j], host))
-				possible = false;
-		if (possible)
+	for (size_t i = 0; i < targets->count; i++)
+		if (word_wants_host(&targets->words[i], host))
 			return true;
-	}
+	return targets->all;
+}
+
+bool
+targets_may_miss(const struct targets *targets, const struct vmctl_host *host)
+{
+	for (size_t i = 0; i < targets->count; i++)
+		if (!targets->words[i].plain && word_wants_host(&targets->words[i], host))
+			return true;
 	return targets->all;
 }
 

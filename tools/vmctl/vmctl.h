@@ -173,6 +173,8 @@ bool targets_want_host(const struct targets *targets, const struct vmctl_host *h
 /* Fields of mib_vm that they look at. */
 uint64_t targets_bits(const struct targets *targets);
 bool targets_are_all(const struct targets *targets);
+/* VMs that only that host knows may be meant as well: by all but names that were found. */
+bool targets_may_miss(const struct targets *targets, const struct vmctl_host *host);
 /*
  * Words that matched nothing, and plain names that matched on several hosts: said on stderr; the
  * number of them. hosts_missing: some hosts did not answer, so it may be there.
