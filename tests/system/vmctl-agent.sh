@@ -76,6 +76,18 @@ fleet_lauxend gamma
 wait $waiter
 check_is "who waits for a request waits on for the agent" "$? $(tail -n 1 "$LX_DIR/waited")" "0 build on gamma: shut down"
 
+# ---- ids ----
+# ids TEXT WORD...: those of the requests that this would make.
+ids() { vmctl "$@" --dry-run --json 2>/dev/null | sed -n 's/.*"id": "\([^"]*\)".*/\1/p' | tr '\n' ' '; }
+# Which VMs are meant may be another thing when a host is back; what their ids are may not.
+check_is "one VM by its name has the id as it is" "$(ids pause dns --id x)" "x "
+check_is "on whatever host" "$(ids pause www@gamma --id x)" "x "
+of_dns=$(ids pause dns build --id x | sed -n "s/^x-[0-9a-f]* \(x-[0-9a-f]*\) $/\1/p")
+check "several have ids of their own" test -n "$of_dns"
+check_is "which one alone has as well, where it is not named alone" "$(ids pause 'dn*' --id x)" "$of_dns "
+check_is "or others may be added" "$(ids launch dns --id x)" "$of_dns "
+check_is "memory goes by the name, not by the size" "$(ids memory build=300 --id x)" "x "
+
 # ---- hosts that do not answer, and of which nothing is known ----
 sed -i 's|cache-dir = "[^"]*"|cache-dir = ""|' "$FLEET_CONF"
 check "launched again" said 0 vmctl launch dns build

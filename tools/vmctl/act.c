@@ -83,7 +83,7 @@ acts_name(struct acts *acts)
 
 		if (!id)
 			vmctl_request_id(act->request.id);
-		else if (acts->count == 1)
+		else if (acts->one)
 			TEXT_SET(act->request.id, id);
 		else
 			TEXT_FORMAT(act->request.id, "%s-%08" PRIx32, id, name_hash(act));

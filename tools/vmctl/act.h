@@ -44,6 +44,7 @@ struct acts {
 	bool left;	  /* Ctrl-C, or the time is over */
 	bool interrupted; /* Ctrl-C */
 	bool missing;	  /* a host did not answer, and may have more that is meant */
+	bool one;	  /* by the command line alone: --id is the id, and nothing is put behind */
 	struct vm_list vms;
 };
 
@@ -62,7 +63,7 @@ enum order { ORDER_NONE, ORDER_PROVIDERS_FIRST, ORDER_DEPENDENTS_FIRST };
  * what is to be shut down, and circles. False: there is one among them.
  */
 bool acts_sort(struct acts *acts, enum order order);
-/* The ids of all; under --id the same command has the same ones. */
+/* The ids of all; under --id the same command has the same ones, whatever hosts answer. */
 void acts_name(struct acts *acts);
 /* Ends an act that needs not, or cannot, be asked for. Those that wait for it begin, if at all, in
  * acts_run(). */

@@ -149,6 +149,7 @@ acts_find(struct acts *acts, const struct deed *deed, struct targets *targets, u
 		return EXIT_NONE;
 	}
 	acts_miss(acts, targets);
+	acts->one = !ordered && targets_name_one(targets);
 	for (size_t i = 0; i < acts->vms.count; i++)
 		acts_add(acts, acts->vms.list[i].host, vms_name(&acts->vms, i), deed->verb, number);
 	return EXIT_ALL;
@@ -304,6 +305,7 @@ memory_word(struct acts *acts, char *word, bool hosts_missing)
 	vms_collect(acts->context, targets, &vms);
 	wrong = targets_complain(targets, hosts_missing, true);
 	acts_miss(acts, targets);
+	acts->one = acts->context->words_count == 1 && targets_name_one(targets);
 	for (size_t i = 0; i < vms.count; i++) {
 		struct act *act =
 		    acts_add(acts, vms.list[i].host, vms_name(&vms, i), VERB_MEMORY, mib);
@@ -370,7 +372,9 @@ cmd_rebuild(struct context *context)
 	static const struct deed rebuild = {
 	    "rebuild", VERB_REBUILD,  0,	  "its configuration was read anew",
 	    "",	       CONFIRM_NEVER, ORDER_NONE, false};
-	struct acts acts = {.context = context, .done = rebuild.done};
+	/* The name of a host or of a group of hosts, each of which has one request. */
+	struct acts acts = {
+	    .context = context, .done = rebuild.done, .one = context->words_count == 1};
 	int status;
 
 	if (context->words_count == 0 && !context->options.all)

@@ -173,9 +173,9 @@ targets_bits(const struct targets *targets)
 }
 
 bool
-targets_are_all(const struct targets *targets)
+targets_name_one(const struct targets *targets)
 {
-	return targets->all;
+	return targets->count == 1 && targets->words[0].plain;
 }
 
 static bool

@@ -172,7 +172,8 @@ bool targets_match(struct targets *targets, const struct vmctl_host *host, const
 bool targets_want_host(const struct targets *targets, const struct vmctl_host *host);
 /* Fields of mib_vm that they look at. */
 uint64_t targets_bits(const struct targets *targets);
-bool targets_are_all(const struct targets *targets);
+/* They are one name or UUID, and no group or glob, whatever matches. */
+bool targets_name_one(const struct targets *targets);
 /* VMs that only that host knows may be meant as well: by all but names that were found. */
 bool targets_may_miss(const struct targets *targets, const struct vmctl_host *host);
 /*
