@@ -471,6 +471,29 @@ test_walk_scalars_none(void **state)
 	rows_clear(&rows);
 }
 
+/* 30 s for a walk that has no session, and 10 ms more for each row that came. */
+static void
+test_walk_late(void **state)
+{
+	int64_t before_ms = clock_mono_ms();
+	struct rows rows = {0};
+	struct walk *walk = walk_new(&vm_want, &rows);
+	netsnmp_pdu *pdu = snmp_pdu_create(SNMP_MSG_RESPONSE);
+	int64_t after_ms = clock_mono_ms();
+	const char *error;
+
+	(void)state;
+	assert_false(walk_is_late(walk, before_ms + 30000));
+	assert_true(walk_is_late(walk, after_ms + 30001));
+	add_vm(pdu, 1, 1);
+	add_vm(pdu, 2, 2);
+	assert_true(take(walk, pdu, &error));
+	assert_false(walk_is_late(walk, before_ms + 30020));
+	assert_true(walk_is_late(walk, after_ms + 30021));
+	walk_free(walk);
+	rows_clear(&rows);
+}
+
 /* ---- requests ---- */
 
 /* Errors of a SET in words; with an index, counted from 1, as snmpd has it. */
@@ -538,6 +561,7 @@ main(void)
 	    cmocka_unit_test(test_walk_after),
 	    cmocka_unit_test(test_walk_scalars),
 	    cmocka_unit_test(test_walk_scalars_none),
+	    cmocka_unit_test(test_walk_late),
 	    cmocka_unit_test(test_refusals),
 	};
 

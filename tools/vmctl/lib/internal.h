@@ -135,6 +135,8 @@ void session_send(struct session *session, make_fn *make, answered_fn *answered,
 void session_send_raw(struct session *session, make_fn *make, answered_fn *answered, void *arg);
 /* The variables of the answer that is being told; false: they are in its list. */
 bool session_binds(const struct session *session, struct ber *binds);
+/* How long an answer may take, with all tries. */
+int64_t session_patience_ms(const struct session *session);
 /* Drops the answers that arg waits for. */
 void session_forget(struct session *session, const void *arg);
 void session_init(void);
@@ -182,6 +184,8 @@ void walk_free(struct walk *walk);
 bool walk_take(struct walk *walk, const struct snmp_pdu *pdu, const struct ber *binds,
 	       const char **error);
 bool walk_over(const struct walk *walk);
+/* It takes too long: an agent that gives a row at a time, each just in time, would hold up all. */
+bool walk_is_late(const struct walk *walk, int64_t now_ms);
 /* A walk that sends nothing: for tests. */
 struct walk *walk_new(const struct vmctl_want *want, struct rows *rows);
 struct snmp_pdu *walk_pdu(const void *walk);

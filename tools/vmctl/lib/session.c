@@ -716,6 +716,12 @@ session_send_raw(struct session *session, make_fn *make, answered_fn *answered, 
 	session_ask(session, ask);
 }
 
+int64_t
+session_patience_ms(const struct session *session)
+{
+	return (int64_t)session->timeout_ms * (session->retries + 1);
+}
+
 void
 session_forget(struct session *session, const void *arg)
 {

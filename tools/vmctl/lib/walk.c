@@ -16,6 +16,10 @@
 #define VARBINDS_MAX 100 /* in an answer: snmpd's maxGetbulkResponses */
 #define ROWS_MAX 65536	 /* of a kind from a host; no agent of ours has more */
 #define PDUS_MAX 100000	 /* of a walk */
+/* A walk may take so many times what one answer may, this at least, and this for each row. */
+#define PATIENCE 20
+#define PATIENCE_MS 30000
+#define PATIENCE_ROW_MS 10
 
 struct cursor {
 	const struct mib_table *table;
@@ -37,7 +41,7 @@ struct walk {
 	size_t repetitions, pdus, rows_seen;
 	unsigned char *rows; /* that are not complete, ascending */
 	size_t row_size, count, room, at;
-	int64_t now_ms;
+	int64_t now_ms, begun_ms, patience_ms;
 	walked_fn *done;
 	void *arg;
 };
@@ -107,6 +111,8 @@ walk_new(const struct vmctl_want *want, struct rows *rows)
 
 	walk->kind = want->kind;
 	walk->to = rows;
+	walk->begun_ms = clock_mono_ms();
+	walk->patience_ms = PATIENCE_MS;
 	walk->row_size = mib_kinds[want->kind].row_size;
 	walk->width = index_width[mib_kinds[want->kind].index];
 	walk->cursors = mem_array(MIB_FIELDS_MAX, sizeof(*walk->cursors));
@@ -462,6 +468,13 @@ walk_take(struct walk *walk, const netsnmp_pdu *pdu, const struct ber *binds, co
 	return true;
 }
 
+bool
+walk_is_late(const struct walk *walk, int64_t now_ms)
+{
+	return now_ms - walk->begun_ms >
+	       walk->patience_ms + (int64_t)walk->rows_seen * PATIENCE_ROW_MS;
+}
+
 static void walk_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error);
 
 static void
@@ -480,12 +493,14 @@ walk_answered(void *arg, enum answer answer, netsnmp_pdu *pdu, const char *error
 	    !walk_take(walk, pdu, session_binds(walk->session, &binds) ? &binds : NULL, &error))
 		answer = ANSWER_FAILED;
 	if (answer == ANSWER_OK && !walk_over(walk)) {
-		if (++walk->pdus < PDUS_MAX) {
+		bool late = walk_is_late(walk, clock_mono_ms());
+
+		if (++walk->pdus < PDUS_MAX && !late) {
 			walk_ask(walk);
 			return;
 		}
 		answer = ANSWER_FAILED;
-		error = "its table has no end";
+		error = late ? "it answers too slowly" : "its table has no end";
 	}
 	walk->done(walk->arg, walk, answer, error);
 }
@@ -497,6 +512,8 @@ walk_start(struct session *session, const struct vmctl_want *want, struct rows *
 	struct walk *walk = walk_new(want, rows);
 
 	walk->session = session;
+	if (walk->patience_ms < PATIENCE * session_patience_ms(session))
+		walk->patience_ms = PATIENCE * session_patience_ms(session);
 	walk->done = done;
 	walk->arg = arg;
 	walk_ask(walk);
