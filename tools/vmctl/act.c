@@ -308,7 +308,6 @@ act_changed(void *arg, struct vmctl_host *host, const struct vmctl_request *requ
 		status_print(acts);
 		return;
 	}
-	acts->open--;
 	if (outcome->state == REQUEST_QUEUED)
 		act_end(acts, act, ACT_ACCEPTED, act->request.id);
 	else if (outcome->state == REQUEST_SUCCEEDED)
@@ -330,8 +329,6 @@ act_begin(struct acts *acts, struct act *act)
 		return;
 	}
 	act->state = ACT_OPEN;
-	act->begun_ms = vmctl_mono_ms();
-	acts->open++;
 	/* What others wait for must be waited for. */
 	vmctl_request(act->host, &act->request, !acts->context->options.no_wait || ordered,
 		      act_changed, acts);

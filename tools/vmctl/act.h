@@ -32,13 +32,12 @@ struct act {
 	size_t then_count;
 	bool needed;   /* no target: a target needs it */
 	bool released; /* those that wait for it were told how it ended */
-	int64_t begun_ms;
 };
 
 struct acts {
 	struct context *context;
 	struct act *list;
-	size_t count, open, over;
+	size_t count, over;
 	const char *done; /* the word for what is done: "paused" */
 	bool running;	  /* until then nothing goes out, whatever has ended */
 	bool left;	  /* Ctrl-C, or the time is over */

@@ -103,15 +103,6 @@ fleet_fetch(struct context *context, const struct vmctl_want *wants, size_t coun
 	vmctl_run(context->vmctl, 0);
 }
 
-void
-fleet_fetch_more(struct context *context, const struct vmctl_want *wants, size_t count)
-{
-	for (size_t i = 0; i < context->hosts_count; i++)
-		if (host_answers(context->hosts[i]))
-			vmctl_fetch(context->hosts[i], wants, count, fetched, NULL);
-	vmctl_run(context->vmctl, 0);
-}
-
 #define REPORTED_MAX 10 /* more hosts than these are a number */
 
 int

@@ -38,7 +38,6 @@ struct graph {
 	size_t nodes_count;
 	struct edge *edges;
 	size_t edges_count;
-	size_t cycles;
 };
 
 /* What it is made of: to be fetched from all hosts before. */

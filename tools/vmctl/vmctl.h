@@ -141,8 +141,6 @@ bool only_json(const struct context *context);
 
 /* Fetches rows from all hosts that the command is of, and waits for them. */
 void fleet_fetch(struct context *context, const struct vmctl_want *wants, size_t count);
-/* Only hosts that answered so far are asked. */
-void fleet_fetch_more(struct context *context, const struct vmctl_want *wants, size_t count);
 /* Says on stderr who did not answer (not in JSON, which has it itself); the exit status of a
  * command that reads. */
 int fleet_report(const struct context *context);

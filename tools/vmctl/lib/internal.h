@@ -264,18 +264,15 @@ struct vmctl {
 	struct event *digger;
 };
 
-/* The host has a session now, or says why not; called once, never from within. */
-typedef void host_ready_fn(void *arg, struct session *session, enum answer answer,
-			   const char *error);
 void host_set_status(struct vmctl_host *host, enum answer answer, const char *error);
 /* The session for reading or for requests; NULL: error says why. The address must be known. */
 struct session *host_session(struct vmctl_host *host, bool write, char error[VMCTL_ERROR_SIZE]);
-/* Begins what waits for the host's address, or fails it with error. */
 /* Whose turn it is. */
 void fetch_line(struct vmctl *vmctl);
 void fetch_begin(struct fetch *fetch);
 void fetch_free(struct fetch *fetch);
 void fetch_fail(struct fetch *fetch, enum answer answer, const char *error);
+/* Begins the jobs that are new, or fails them with error. */
 void jobs_begin(struct vmctl_host *host, const char *error);
 void jobs_free(struct vmctl_host *host);
 /* One thing that was asked for is over. */
