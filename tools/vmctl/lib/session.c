@@ -375,13 +375,13 @@ answer_parse(netsnmp_session *link, netsnmp_pdu *pdu, u_char *data, size_t size)
 	return SNMP_ERR_NOERROR;
 }
 
-/* net-snmp calls this twice for a Report: as a message, and then as an error unless it tries again
- * by itself. */
+/* net-snmp calls this twice for a Report: as a message, and as an error unless it tries again by
+ * itself; whichever comes last, what was asked for may be gone by then. */
 static int
 session_answered(int operation, netsnmp_session *link, int reqid, netsnmp_pdu *pdu, void *arg)
 {
+	const struct session *session = link->myvoid;
 	struct ask *ask = arg;
-	struct session *session = ask->session;
 
 	(void)reqid;
 	if (operation == NETSNMP_CALLBACK_OP_RECEIVED_MESSAGE) {
