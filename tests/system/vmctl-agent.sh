@@ -88,6 +88,13 @@ check_is "which one alone has as well, where it is not named alone" "$(ids pause
 check_is "or others may be added" "$(ids launch dns --id x)" "$of_dns "
 check_is "memory goes by the name, not by the size" "$(ids memory build=300 --id x)" "x "
 
+# ---- the way to a host goes while it is asked ----
+check "dns runs" said 0 vmctl launch dns
+check "what may have been accepted is looked for" \
+	said 0 timeout 60 tests/system/vmctl_cut.py "$LX_BUILD/vmctl" "$FLEET_CONF" "${FLEET_SNMPD[alpha]}" destroy dns@alpha
+check "it had been sent before" says 'nothing can be sent to it'
+check "and how it ended is told" says 'dns on alpha: .*destroyed'
+
 # ---- hosts that do not answer, and of which nothing is known ----
 sed -i 's|cache-dir = "[^"]*"|cache-dir = ""|' "$FLEET_CONF"
 check "launched again" said 0 vmctl launch dns build
