@@ -106,22 +106,29 @@ journal_trim(struct journal *journal)
 	}
 }
 
-/* Stored, or the store is degraded and memory is all there is: shown and handed over either way. */
 static void
-journal_stored(void *arg, uint64_t tag, bool durable)
+journal_show(struct journal *journal, struct pending *pending)
 {
-	struct journal *journal = arg;
-	struct pending *pending = STAILQ_FIRST(&journal->unstored);
-
-	(void)durable;
-	if (!pending || pending->event.sequence != tag)
-		return;
 	STAILQ_REMOVE_HEAD(&journal->unstored, next);
 	rowset_put(journal->rows, &pending->event);
 	channel_offer(journal->agentx);
 	free(pending);
 	journal_trim(journal);
 	journal_hand_over(journal);
+}
+
+/* Stored, or the store is degraded and memory is all there is: shown and handed over either way.
+ * What is older goes along: a store that turns to memory settles what waits ahead of what the
+ * writer has in hand. */
+static void
+journal_stored(void *arg, uint64_t tag, bool durable)
+{
+	struct journal *journal = arg;
+	struct pending *pending;
+
+	(void)durable;
+	while ((pending = STAILQ_FIRST(&journal->unstored)) && pending->event.sequence <= tag)
+		journal_show(journal, pending);
 }
 
 void
