@@ -54,6 +54,27 @@ store_settle_all(struct store *store, struct operations *operations, bool result
 	}
 }
 
+/* The writer may be reading what is in flight: only the news of it are settled, which are not told
+ * again when it comes back. Caller holds the lock. */
+static void
+store_settle_flight(struct store *store)
+{
+	struct operation *operation;
+
+	TAILQ_FOREACH (operation, &store->flight, next) {
+		struct operation *news;
+
+		if (!operation->done)
+			continue;
+		news = operation_new(operation->kind, "", 1);
+		news->done = operation->done;
+		news->arg = operation->arg;
+		news->tag = operation->tag;
+		operation->done = NULL;
+		store_settle(store, news, false);
+	}
+}
+
 void
 store_turn_to_memory(struct store *store, const char *error, int64_t retry_ms)
 {
@@ -67,8 +88,47 @@ store_turn_to_memory(struct store *store, const char *error, int64_t retry_ms)
 		store_settle(store, operation_new(OPERATION_HEALTH, error, strlen(error) + 1),
 			     false);
 	}
+	store_settle_flight(store);
 	store_settle_all(store, &store->queue, false);
 	store->queued = 0;
+}
+
+/* Looks again when the writer has been at it too long. Caller holds the lock. */
+static void
+store_watch(struct store *store)
+{
+	int64_t now_ms = clock_mono_ms();
+	int64_t wait_ms = (store->working_ms ? store->working_ms : now_ms) + HANG_MS - now_ms;
+	struct timeval wait;
+
+	if (evtimer_pending(store->watch, NULL))
+		return;
+	wait_ms = wait_ms < 0 ? 0 : wait_ms;
+	wait = (struct timeval){wait_ms / 1000, wait_ms % 1000 * 1000};
+	evtimer_add(store->watch, &wait);
+}
+
+static bool
+store_hangs(const struct store *store)
+{
+	return store->working_ms != 0 && clock_mono_ms() - store->working_ms >= HANG_MS;
+}
+
+/* The writer begins to heal as soon as it is back. */
+static void
+store_look(evutil_socket_t fd, short what, void *arg)
+{
+	struct store *store = arg;
+	bool waits;
+
+	(void)fd, (void)what;
+	pthread_mutex_lock(&store->lock);
+	waits = !store->in_memory || store->healing;
+	if (waits && store_hangs(store))
+		store_turn_to_memory(store, "the disk does not answer", clock_mono_ms());
+	else if (waits && (store->working_ms != 0 || !TAILQ_EMPTY(&store->queue)))
+		store_watch(store);
+	pthread_mutex_unlock(&store->lock);
 }
 
 /* Takes the operation over: the one way in. */
@@ -88,6 +148,7 @@ store_submit(struct store *store, struct operation *operation)
 	} else {
 		TAILQ_INSERT_TAIL(&store->queue, operation, next);
 		store->queued++;
+		store_watch(store);
 	}
 	pthread_cond_signal(&store->wake);
 	pthread_mutex_unlock(&store->lock);
@@ -298,6 +359,9 @@ store_open(struct event_base *base, const char *dir, uint32_t journal_size,
 	    event_new(base, store->settled_fd, EV_READ | EV_PERSIST, store_readable, store);
 	if (!store->event || event_add(store->event, NULL) < 0)
 		fatal("store: libevent refuses its eventfd");
+	store->watch = evtimer_new(base, store_look, store);
+	if (!store->watch)
+		fatal("store: no timer");
 	database_init(&store->database, dir, journal_size);
 	mirror_init(&store->mirror, journal_size);
 	taken = !files_wait(&store->database.files, clock_mono_ms() + OTHER_ENDS_MS);
@@ -347,26 +411,15 @@ store_wait_ended(struct store *store, int64_t deadline_ms)
 		r = pthread_cond_timedwait(&store->ended, &store->lock, &until);
 }
 
-/*
- * The disk hangs: the writer keeps the store until it comes back, or the process ends. It may be
- * reading what is in flight, so that only the news of it are settled. Caller holds the lock.
- */
+/* The disk hangs: the writer keeps the store until it comes back, or the process ends. Caller holds
+ * the lock. */
 static void
 store_abandon(struct store *store)
 {
-	const struct operation *operation;
-
 	pthread_detach(store->thread);
 	store->abandoned = true;
 	log_error("store: the disk does not answer, what waited for it is lost");
-	TAILQ_FOREACH (operation, &store->flight, next) {
-		struct operation *news = operation_new(operation->kind, "", 1);
-
-		news->done = operation->done;
-		news->arg = operation->arg;
-		news->tag = operation->tag;
-		store_settle(store, news, false);
-	}
+	store_settle_flight(store);
 	store_settle_all(store, &store->queue, false);
 	store->queued = 0;
 }
@@ -381,6 +434,7 @@ store_close(struct store *store, int64_t deadline_ms)
 	bool abandoned;
 
 	event_free(store->event);
+	event_free(store->watch);
 	pthread_mutex_lock(&store->lock);
 	store->stop = true;
 	store->stop_ms = deadline_ms;

@@ -108,6 +108,7 @@ writer_take(struct store *store, struct counters *counters)
 	*counters = store->database.counters;
 	counters->handed = store->mirror.counters.handed;
 	store->handed_due_ms = INT64_MAX;
+	store->working_ms = clock_mono_ms();
 }
 
 static enum database_rc
@@ -146,6 +147,7 @@ writer_batch(struct store *store)
 	if (rc != DATABASE_OK)
 		writer_fail(store, rc);
 	pthread_mutex_lock(&store->lock);
+	store->working_ms = 0;
 	if (rc != DATABASE_OK)
 		return;
 	mirror_forget_events(&store->mirror, counters.next_sequence - 1);
@@ -206,7 +208,8 @@ heal_write(struct database *database, const struct mirror *mirror)
 	return rc == DATABASE_OK ? database_commit(database, &mirror->counters, false) : rc;
 }
 
-/* Unless the queue ran over meanwhile the store is well again. Caller holds the lock. */
+/* Unless the queue ran over meanwhile, or it took too long, the store is well again. Caller holds
+ * the lock. */
 static void
 heal_end(struct store *store, const struct mirror *written)
 {
@@ -235,6 +238,7 @@ writer_heal(struct store *store)
 	bool healed;
 
 	store->healing = true;
+	store->working_ms = clock_mono_ms();
 	store->handed_due_ms = INT64_MAX;
 	mirror_copy(&mirror, &store->mirror);
 	pthread_mutex_unlock(&store->lock);
@@ -252,6 +256,7 @@ writer_heal(struct store *store)
 		files_mark(&store->database.files, NULL);
 	mirror_dispose(&mirror);
 	pthread_mutex_lock(&store->lock);
+	store->working_ms = 0;
 }
 
 /* The last transaction. Numbers of rows that did not get to the disk are used all the same. */

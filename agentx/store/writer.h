@@ -5,12 +5,15 @@
  * Well: an operation changes the mirror and joins the queue; the writer takes what waits into one
  * transaction, and the operations come back, settled, to the loop. In memory: an operation changes
  * the mirror and is settled at once, as not durable; every few seconds the writer writes the whole
- * mirror, and operations join the queue again while it does.
+ * mirror, and operations join the queue again while it does. A disk that does not answer fails
+ * nothing: the loop watches how long the writer has been at it, and turns to memory. What is in
+ * flight then is the writer's still, but its news are told; when the writer is back, it heals.
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
 
 #define RETRY_MS 5000 /* from one attempt to heal to the next */
+#define HANG_MS 5000  /* in one transaction: the disk does not answer; over database.c's BUSY_MS */
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -47,6 +50,7 @@ struct store {
 	int settled_fd;			 /* an eventfd: settled has something */
 
 	struct mirror mirror;
+	int64_t working_ms;	/* since when the writer is at the database; 0: it is not */
 	int64_t handed_due_ms;	/* when mirror's handed is to be written; INT64_MAX: it is */
 	bool in_memory;		/* the database is not being written */
 	bool healing;		/* the mirror is */
@@ -65,6 +69,7 @@ struct store {
 
 	/* The loop's alone. */
 	struct event *event;
+	struct event *watch; /* pending while something waits for the writer */
 	const struct store_handlers *handlers;
 	void *arg;
 };
@@ -84,8 +89,8 @@ void *writer_run(void *store);
 /* Gives an operation back to the loop. Caller holds the lock. */
 void store_settle(struct store *store, struct operation *operation, bool result);
 
-/* Turns to memory: health first, then all that waits is settled as not durable. Caller holds the
- * lock. The writer tries again at retry_ms. */
+/* Turns to memory: health first, then all that waits, or is in flight, is settled as not durable.
+ * Caller holds the lock. The writer tries again at retry_ms. */
 void store_turn_to_memory(struct store *store, const char *error, int64_t retry_ms);
 
 void store_free(struct store *store);

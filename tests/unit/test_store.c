@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -935,10 +936,182 @@ test_queue_full(void **state)
 	assert_events(f, 1, 12000);
 }
 
+/* ---- a disk that does not answer ---- */
+
+/* SQLite's usual layer, whose syncs of the log return while there are passes; else they wait for
+ * one. */
+static struct {
+	atomic_int passes;
+	atomic_bool waits;
+	sqlite3_vfs vfs;
+	const sqlite3_io_methods *real;
+	sqlite3_io_methods methods;
+} hanging;
+
+static int
+hanging_sync(sqlite3_file *file, int flags)
+{
+	while (atomic_load(&hanging.passes) == 0) {
+		atomic_store(&hanging.waits, true);
+		usleep(5000);
+	}
+	atomic_store(&hanging.waits, false);
+	atomic_fetch_sub(&hanging.passes, 1);
+	return hanging.real->xSync(file, flags);
+}
+
+static int
+hanging_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *out)
+{
+	sqlite3_vfs *real = sqlite3_vfs_find("unix");
+	int r = real->xOpen(real, name, file, flags, out);
+
+	(void)vfs;
+	if (r != SQLITE_OK || !(flags & SQLITE_OPEN_WAL))
+		return r;
+	hanging.real = file->pMethods;
+	hanging.methods = *file->pMethods;
+	hanging.methods.xSync = hanging_sync;
+	file->pMethods = &hanging.methods;
+	return r;
+}
+
+static int
+setup_hanging(void **state)
+{
+	hanging.vfs = *sqlite3_vfs_find("unix");
+	hanging.vfs.zName = "hanging";
+	hanging.vfs.xOpen = hanging_open;
+	atomic_store(&hanging.passes, INT32_MAX);
+	sqlite3_vfs_register(&hanging.vfs, 1);
+	return setup(state);
+}
+
+static int
+teardown_hanging(void **state)
+{
+	int rc;
+
+	atomic_store(&hanging.passes, INT32_MAX);
+	rc = teardown(state);
+	sqlite3_vfs_unregister(&hanging.vfs);
+	return rc;
+}
+
+/* The disk takes so many syncs more; returns once the writer waits for the one after. */
+static void
+hang_after(int passes)
+{
+	int64_t until_ms = clock_mono_ms() + WAIT_MS;
+
+	atomic_store(&hanging.waits, false);
+	atomic_store(&hanging.passes, passes);
+	while (!atomic_load(&hanging.waits)) {
+		assert_true(clock_mono_ms() < until_ms);
+		usleep(1000);
+	}
+}
+
+static void
+assert_in_order(const struct fixture *f, int count)
+{
+	assert_int_equal(f->dones, count);
+	for (int i = 0; i < count; i++)
+		assert_true(f->tags[i] == (uint64_t)i + 1);
+}
+
+/* Nothing fails, yet what is in the writer's hands is told after some seconds, once, and the rest
+ * at once; when the disk is back, all of it gets there. */
+static void
+test_disk_hangs(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began_ms;
+
+	open_store(f, 100);
+	append(f, 1, 5);
+	wait_int(f, &f->dones, 5);
+	atomic_store(&hanging.passes, 0);
+	began_ms = clock_mono_ms();
+	append(f, 6, 1);
+	hang_after(0);
+	append(f, 7, 2);
+	wait_int(f, &f->dones, 8);
+	assert_false(f->ok);
+	assert_non_null(strstr(f->error, "does not answer"));
+	assert_true(clock_mono_ms() - began_ms < 10000);
+	append(f, 9, 1);
+	wait_int(f, &f->dones, 9);
+	for (int i = 5; i < 9; i++)
+		assert_false(f->durable[i]);
+	atomic_store(&hanging.passes, INT32_MAX);
+	wait_health(f, true);
+	append(f, 10, 1);
+	wait_int(f, &f->dones, 10);
+	assert_true(f->durable[9]);
+	assert_in_order(f, 10);
+	assert_int_equal(f->told, 3);
+	close_store(f);
+	open_store(f, 100);
+	assert_events(f, 1, 10);
+}
+
+/* It lets the writer go on, and hangs again while memory's content is written. */
+static void
+test_disk_hangs_again_in_healing(void **state)
+{
+	struct fixture *f = *state;
+
+	open_store(f, 100);
+	atomic_store(&hanging.passes, 0);
+	append(f, 1, 1);
+	wait_int(f, &f->dones, 1);
+	assert_false(f->ok);
+	append(f, 2, 1);
+	hang_after(1);
+	append(f, 3, 1);
+	wait_int(f, &f->dones, 3);
+	assert_false(f->ok || f->durable[2]);
+	atomic_store(&hanging.passes, INT32_MAX);
+	wait_health(f, true);
+	append(f, 4, 1);
+	wait_int(f, &f->dones, 4);
+	assert_true(f->durable[3]);
+	assert_in_order(f, 4);
+	close_store(f);
+	open_store(f, 100);
+	assert_events(f, 1, 4);
+}
+
+/* Closed while it hangs: what was told is not told again. */
+static void
+test_disk_hangs_to_the_end(void **state)
+{
+	struct fixture *f = *state;
+	int64_t until_ms = clock_mono_ms() + WAIT_MS;
+
+	open_store(f, 100);
+	atomic_store(&hanging.passes, 0);
+	append(f, 1, 1);
+	wait_int(f, &f->dones, 1);
+	store_close(f->store, clock_mono_ms());
+	f->store = NULL;
+	assert_in_order(f, 1);
+	atomic_store(&hanging.passes, INT32_MAX);
+	open_store(f, 100); /* the writer that was left behind has the lock until it has ended */
+	while (!f->ok && clock_mono_ms() < until_ms) {
+		close_store(f);
+		usleep(20000);
+		open_store(f, 100);
+	}
+	assert_true(f->ok);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_HANGING(name) cmocka_unit_test_setup_teardown(name, setup_hanging, teardown_hanging)
 	static const struct CMUnitTest tests[] = {
 	    TEST(test_fresh),
 	    TEST(test_round_trip),
@@ -962,6 +1135,9 @@ main(void)
 	    TEST(test_breaks_in_use),
 	    TEST(test_removed_in_use),
 	    TEST(test_queue_full),
+	    TEST_HANGING(test_disk_hangs),
+	    TEST_HANGING(test_disk_hangs_again_in_healing),
+	    TEST_HANGING(test_disk_hangs_to_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
