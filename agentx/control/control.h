@@ -6,6 +6,8 @@
  *
  *   client -> engine   struct control_ask
  *   engine -> client   struct control_report, each time the request's state changed, until it ended
+ *
+ * A client that goes away before the first report takes its request back.
  */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H

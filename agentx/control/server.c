@@ -39,12 +39,18 @@ struct control_server {
 	struct client clients[CLIENTS_MAX];
 };
 
+/* A request that is still held has nobody any more who would be told of it. */
 static void
 client_close(struct client *client)
 {
+	struct control_server *server = client->server;
+	uint32_t token = client->token;
+
 	event_free(client->readable);
 	close(client->fd);
-	*client = (struct client){.server = client->server};
+	*client = (struct client){.server = server};
+	if (token)
+		server->handlers->drop(server->arg, token);
 }
 
 /* False: it does not read, or went; it is let go. */

@@ -19,6 +19,8 @@ struct control_handlers {
 	void (*hold)(void *arg, uint32_t token, const struct hold *hold);
 	/* What was held is to be done. */
 	void (*release)(void *arg, uint32_t token);
+	/* What is still to be answered is not wanted any more: its client went away. */
+	void (*drop)(void *arg, uint32_t token);
 };
 
 /* Listens in directory; a socket that an engine before left there is replaced. NULL, after a log
@@ -26,6 +28,7 @@ struct control_handlers {
 struct control_server *control_server_new(struct event_base *base, const char *directory,
 					  const struct rowset *vms, const struct rowset *requests,
 					  const struct control_handlers *handlers, void *arg);
+/* Drops what is still to be answered. */
 void control_server_free(struct control_server *server);
 
 /* False: the token is none of ours. */

@@ -238,7 +238,7 @@ engine_load(struct engine *engine, const struct config *config, struct instant n
 }
 
 static const struct {
-	enum message_type type;
+	uint16_t type; /* enum message_type, ENGINE_HOLD_BY_HAND */
 	size_t size;
 	void (*handle)(struct engine *engine, const struct message *message);
 } engine_messages[] = {
@@ -252,6 +252,7 @@ static const struct {
     {MSG_STARTED, sizeof(struct outcome), request_started},
     {MSG_OUTCOME, sizeof(struct outcome), request_outcome},
     {MSG_HOLD, sizeof(struct hold), request_hold},
+    {ENGINE_HOLD_BY_HAND, sizeof(struct hold), request_hold_by_hand},
     {MSG_RELEASE, 0, request_release},
     {MSG_DROP, 0, request_drop},
 };

@@ -76,7 +76,11 @@ void engine_free(struct engine *engine);
  * is the same in both goes on undisturbed. */
 void engine_load(struct engine *engine, const struct config *config, struct instant now);
 
-/* A message of the hypervisor or the agentx process. */
+/* The type of a message that is as MSG_HOLD, of a client of the control socket: agentx has no part
+ * in it. MSG_RELEASE and MSG_DROP end it. */
+#define ENGINE_HOLD_BY_HAND 0x100
+
+/* A message of the hypervisor or the agentx process, or one by hand. */
 void engine_message(struct engine *engine, struct instant now, const struct message *message);
 
 /* The hypervisor or the agentx process is there (anew), or gone. */

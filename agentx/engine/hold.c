@@ -16,7 +16,7 @@ request_find_token(const struct engine *engine, uint32_t token)
 	struct request *request;
 
 	TAILQ_FOREACH (request, &engine->requests, next)
-		if (request->kept.row.state == REQUEST_HELD && request->kept.token == token)
+		if (request->kept.row.state == REQUEST_HELD && holder_find(request, token))
 			return request;
 	return NULL;
 }
@@ -148,7 +148,8 @@ request_make_id(const struct engine *engine, uint64_t number, char id[REQUEST_ID
 }
 
 static void
-request_new(struct engine *engine, const struct hold *hold, uint32_t token, struct vm *vm)
+request_new(struct engine *engine, const struct hold *hold, uint32_t token, bool by_hand,
+	    struct vm *vm)
 {
 	struct request *request = mem_alloc(sizeof(*request));
 	struct mib_request *row = &request->kept.row;
@@ -157,6 +158,8 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, stru
 	request->accepted_ms = engine->now.mono_ms;
 	request->kept.number = engine->next_request++;
 	request->kept.token = token;
+	holders_init(request);
+	holder_add(request, token, by_hand);
 	if (vm)
 		memcpy(request->kept.uuid, vm->kept.uuid, UUID_SIZE);
 	if (hold->id[0])
@@ -181,18 +184,21 @@ request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t to
 {
 	struct request *request = request_find_id(engine, hold->id);
 
-	if (request && request->kept.row.state == REQUEST_RUNNING && !request->plan) {
+	if (!request) {
+		request_answer(engine, token, NULL, NULL);
+	} else if (request->kept.row.state == REQUEST_HELD) {
+		request_answer(engine, token, NULL, "whether it is to be done is not said yet");
+	} else if (request->kept.row.state == REQUEST_RUNNING && !request->plan) {
 		request_answer(engine, token, NULL, "the request runs");
-	} else if (request && request->sent && request_is_open(request)) {
+	} else if (request->sent && request_is_open(request)) {
 		request_answer(engine, token, NULL, "the request is about to run");
-	} else if (request && request_is_open(request) && request->kept.row.state != REQUEST_HELD) {
+	} else if (request_is_open(request)) {
 		request->removal = token;
 		request->kept.row.state = REQUEST_CANCELLED;
 		request->kept.row.ended = engine->now.wall_ms;
 		request_put(engine, request);
 	} else {
-		if (request)
-			request_remove(engine, request);
+		request_remove(engine, request);
 		request_answer(engine, token, NULL, NULL);
 	}
 }
@@ -220,8 +226,27 @@ request_requeue(struct engine *engine, struct request *request)
 		vm_touch(engine, request->vm);
 }
 
-void
-request_hold(struct engine *engine, const struct message *message)
+/* What is held is on nobody's word yet: who joins it becomes one of those who wait for the disk,
+ * and who can have it done. */
+static void
+request_join(struct engine *engine, struct request *request, const struct hold *hold,
+	     uint32_t token, bool by_hand)
+{
+	const struct mib_request *row = &request->kept.row;
+	bool same = (uint32_t)row->verb == hold->verb && row->number == hold->number &&
+		    (!hold->id[0] || strcmp(row->vm, hold->vm_text) == 0);
+	bool held = row->state == REQUEST_HELD;
+
+	if (same && held)
+		holder_add(request, token, by_hand);
+	if (!same)
+		request_answer(engine, token, request, "another request has this id");
+	else if (!held || request->on_disk)
+		request_answer(engine, token, request, NULL);
+}
+
+static void
+request_take_hold(struct engine *engine, const struct message *message, bool by_hand)
 {
 	struct hold hold = *(const struct hold *)message->body;
 	struct vm *vm = vm_find_index(engine, hold.vm);
@@ -236,19 +261,26 @@ request_hold(struct engine *engine, const struct message *message)
 	}
 	joined = hold.id[0] ? request_find_id(engine, hold.id) : request_to_join(engine, &hold);
 	if (joined) {
-		bool same = (uint32_t)joined->kept.row.verb == hold.verb &&
-			    joined->kept.row.number == hold.number &&
-			    (!hold.id[0] || strcmp(joined->kept.row.vm, hold.vm_text) == 0);
-
-		request_answer(engine, message->detail, joined,
-			       same ? NULL : "another request has this id");
+		request_join(engine, joined, &hold, message->detail, by_hand);
 		return;
 	}
 	refusal = request_refusal(engine, &hold, vm);
 	if (refusal)
 		request_answer(engine, message->detail, NULL, refusal);
 	else
-		request_new(engine, &hold, message->detail, vm);
+		request_new(engine, &hold, message->detail, by_hand, vm);
+}
+
+void
+request_hold(struct engine *engine, const struct message *message)
+{
+	request_take_hold(engine, message, false);
+}
+
+void
+request_hold_by_hand(struct engine *engine, const struct message *message)
+{
+	request_take_hold(engine, message, true);
 }
 
 /* The SET that cancels it is through. */
@@ -268,6 +300,7 @@ request_accept(struct engine *engine, struct request *request)
 	uint32_t verb = (uint32_t)request->kept.row.verb;
 
 	request->kept.row.state = REQUEST_QUEUED;
+	holders_dispose(request);
 	request_put(engine, request);
 	TEXT_FORMAT(request_event(engine, EVENT_REQUEST_ACCEPTED, request)->text,
 		    "%.50s: %s accepted as %s", request->kept.row.vm,
@@ -348,6 +381,16 @@ request_unshow(struct engine *engine, const struct request *request)
 	vm_touch(engine, vm);
 }
 
+/* Where nobody holds it any more it never was. */
+static void
+request_let_go(struct engine *engine, struct request *request)
+{
+	if (!TAILQ_EMPTY(&request->holders))
+		return;
+	request_unshow(engine, request);
+	request_remove(engine, request);
+}
+
 void
 request_drop(struct engine *engine, const struct message *message)
 {
@@ -355,16 +398,28 @@ request_drop(struct engine *engine, const struct message *message)
 	struct request *cancelled = request_find_removal(engine, message->detail);
 
 	if (request) {
-		request_unshow(engine, request);
-		request_remove(engine, request);
+		holder_remove(request, holder_find(request, message->detail));
+		request_let_go(engine, request);
 	} else if (cancelled) {
 		request_requeue(engine, cancelled);
 	}
 }
 
-/* Held by an agentx process, or an engine, that is no more: the manager may have been told yes.
- * Where it is not on disk yet he was not, and an engine that is killed now would know nothing of
- * it. */
+/* Where it is not on disk yet its manager was not told yes, and an engine that is killed now would
+ * know nothing of it. */
+static void
+request_release_agentx(struct engine *engine, struct request *request)
+{
+	if (request->on_disk) {
+		request_accept(engine, request);
+		return;
+	}
+	holders_remove(request, false);
+	request_let_go(engine, request);
+}
+
+/* Held by an agentx process (all), or an engine, that is no more: the manager may have been told
+ * yes. */
 void
 request_release_held(struct engine *engine, bool all)
 {
@@ -374,9 +429,9 @@ request_release_held(struct engine *engine, bool all)
 		bool held = request->kept.row.state == REQUEST_HELD;
 
 		next = TAILQ_NEXT(request, next);
-		if (held && all && request->accepted_ms != 0 && !request->on_disk)
-			request_remove(engine, request);
-		else if (held && (all || request->accepted_ms == 0))
+		if (held && all && holders_have(request, false))
+			request_release_agentx(engine, request);
+		else if (held && request->accepted_ms == 0)
 			request_accept(engine, request);
 		else if (request->removal != 0 && all)
 			request_cancel(engine, request);
@@ -408,11 +463,14 @@ request_show(struct engine *engine, struct request *request)
 void
 request_hold_stored(struct engine *engine, struct request *request, bool durable)
 {
+	const struct holder *holder;
+
 	request->on_disk = durable;
 	if (durable)
 		request_show(engine, request);
-	request_answer(engine, request->kept.token, request,
-		       durable ? NULL : "the store cannot be written");
+	TAILQ_FOREACH (holder, &request->holders, next)
+		request_answer(engine, holder->token, request,
+			       durable ? NULL : "the store cannot be written");
 	if (!durable)
 		request_remove(engine, request);
 }

@@ -124,22 +124,30 @@ struct domain {
 	struct vm *vm; /* NULL: Domain-0, a stub domain, or not known yet */
 };
 
+/* A SET, or a client of the control socket, that waits for a held request. */
+struct holder {
+	TAILQ_ENTRY(holder) next;
+	uint32_t token;
+	bool by_hand; /* of the control socket: what becomes of agentx is nothing to it */
+};
+
 struct request {
 	TAILQ_ENTRY(request) next;  /* in the order of their acceptance */
 	TAILQ_ENTRY(request) of_vm; /* of its VM's open ones, in the same order */
 	bool listed;		    /* there */
 	struct store_request kept;
-	struct vm *vm;	     /* NULL: its VM is no more */
-	bool sent;	     /* to the hypervisor process; at most one a VM */
-	bool sent_before;    /* by an engine before this one */
-	bool settled;	     /* the final state is in the store */
-	uint32_t removal;    /* token of the hold that cancels it; 0: none does */
-	int64_t accepted_ms; /* mono; 0: by an engine before this one */
-	int64_t ended_ms;    /* the same */
-	bool on_disk;	     /* as it is held */
-	struct plan *plan;   /* that it made; NULL: it is over, or none for plan.c */
-	bool shown;	     /* by the row of its VM, as what was last asked for */
-	uint32_t previous;   /* verb or MiB of that row, should this one be undone */
+	struct vm *vm;		      /* NULL: its VM is no more */
+	bool sent;		      /* to the hypervisor process; at most one a VM */
+	bool sent_before;	      /* by an engine before this one */
+	bool settled;		      /* the final state is in the store */
+	uint32_t removal;	      /* token of the hold that cancels it; 0: none does */
+	int64_t accepted_ms;	      /* mono; 0: by an engine before this one */
+	int64_t ended_ms;	      /* the same */
+	bool on_disk;		      /* as it is held */
+	TAILQ_HEAD(, holder) holders; /* while it is held; equal ones share it */
+	struct plan *plan;	      /* that it made; NULL: it is over, or none for plan.c */
+	bool shown;		      /* by the row of its VM, as what was last asked for */
+	uint32_t previous;	      /* verb or MiB of that row, should this one be undone */
 };
 
 struct vm {
@@ -530,8 +538,19 @@ void request_reloaded(struct engine *engine, const char *error); /* ends those t
 void request_housekeeping(struct engine *engine);
 uint32_t request_open_count(const struct engine *engine);
 
+/* holder.c: who waits for a held request */
+void holders_init(struct request *request);
+void holders_restore(struct request *request); /* of one that an engine before us held */
+void holders_dispose(struct request *request);
+void holder_add(struct request *request, uint32_t token, bool by_hand);
+void holder_remove(struct request *request, struct holder *holder);
+struct holder *holder_find(const struct request *request, uint32_t token);
+void holders_remove(struct request *request, bool by_hand);
+bool holders_have(const struct request *request, bool by_hand);
+
 /* hold.c: how a SET becomes a request */
 void request_hold(struct engine *engine, const struct message *message);
+void request_hold_by_hand(struct engine *engine, const struct message *message);
 void request_hold_stored(struct engine *engine, struct request *request, bool durable);
 void request_removal_stored(struct engine *engine, struct request *request, bool durable);
 void request_release(struct engine *engine, const struct message *message);

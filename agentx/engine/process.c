@@ -269,7 +269,8 @@ carry_out(void)
 static void
 control_hold(void *arg, uint32_t token, const struct hold *hold)
 {
-	struct message message = {.type = MSG_HOLD, .size = sizeof(*hold), .detail = token};
+	struct message message = {
+	    .type = ENGINE_HOLD_BY_HAND, .size = sizeof(*hold), .detail = token};
 
 	(void)arg;
 	memcpy(message.body, hold, sizeof(*hold));
@@ -285,6 +286,16 @@ control_release(void *arg, uint32_t token)
 
 	(void)arg;
 	engine_message(self.engine, clock_now(), &message);
+}
+
+static void
+control_drop(void *arg, uint32_t token)
+{
+	const struct message message = {.type = MSG_DROP, .detail = token};
+
+	(void)arg;
+	engine_message(self.engine, clock_now(), &message);
+	carry_out();
 }
 
 /* ---- peers ---- */
@@ -337,7 +348,7 @@ agentx_received(void *arg, const struct message *message, int fd)
 		close(fd);
 	if (message->type == MSG_HANDED)
 		journal_handed(self.journal, message->detail);
-	else
+	else if (message->type != ENGINE_HOLD_BY_HAND) /* the control socket's alone */
 		engine_message(self.engine, clock_now(), message);
 	carry_out();
 }
@@ -600,11 +611,13 @@ static void
 self_stop(void *arg)
 {
 	(void)arg;
+	/* While the store still takes what is dropped. */
+	control_server_free(self.control);
+	self.control = NULL;
 	self.ending = true;
 	store_close(self.store, clock_mono_ms() + FLUSH_MS);
 	record_close(self.record, FLUSH_MS);
 	prober_free(self.prober);
-	control_server_free(self.control);
 	channel_free(self.hypervisor);
 	channel_free(self.agentx);
 	journal_free(self.journal);
@@ -623,7 +636,8 @@ engine_main(const struct options *options)
 							 .stop = self_stop};
 	static const struct channel_handlers hypervisor = {.received = hypervisor_received,
 							   .closed = hypervisor_closed};
-	static const struct control_handlers control = {control_hold, control_release};
+	static const struct control_handlers control = {
+	    .hold = control_hold, .release = control_release, .drop = control_drop};
 	static const struct channel_handlers agentx = {
 	    .received = agentx_received, .pull = agentx_pull, .closed = agentx_closed};
 

@@ -137,6 +137,7 @@ request_free(struct engine *engine, struct request *request)
 	engine->requests_count--;
 	rowset_remove(&engine->requests_by_number, &key);
 	rowset_remove(&engine->requests_by_id, &key);
+	holders_dispose(request);
 	free(request);
 }
 
@@ -168,6 +169,8 @@ request_restore(struct engine *engine, const struct store_content *content)
 		if (!request->vm && request_is_open(request)) /* it has another UUID since */
 			request->vm = vm_find_index(engine, request->kept.row.vm_index);
 		request->settled = !request_is_open(request);
+		request->on_disk = true;
+		holders_restore(request);
 		request_add(engine, request);
 		rows_put_request(engine, request);
 		/* One that ran may still run, or be done: the hypervisor process knows by its id.

@@ -300,6 +300,27 @@ hold(struct world *world, uint32_t token, const char *id, uint32_t verb, const c
 	tell(world, MSG_HOLD, token, &hold, sizeof(hold));
 }
 
+/* As lauxend --request has it. */
+static inline void
+hold_by_hand(struct world *world, uint32_t token, uint32_t verb, const char *vm)
+{
+	struct hold hold = {.verb = verb, .vm = row_of(world, vm)->index};
+
+	TEXT_FORMAT(hold.id, "hand-%08x", (unsigned)token);
+	TEXT_SET(hold.vm_text, vm);
+	forget_effects(world);
+	tell(world, ENGINE_HOLD_BY_HAND, token, &hold, sizeof(hold));
+}
+
+/* The disk has answered what it was slow with. */
+static inline void
+stored(struct world *world, uint64_t number, int state, bool durable)
+{
+	forget_effects(world);
+	engine_stored(world->engine, world->now, number, state, durable);
+	collect(world);
+}
+
 static inline void
 outcome(struct world *world, int type, uint64_t id, uint32_t state, const char *error)
 {

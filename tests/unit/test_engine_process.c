@@ -1,4 +1,6 @@
-/* The engine's process as a whole: its end while the disk has not answered yet. */
+/* The engine's process as a whole: its end, and that of who asks by hand, while the disk has not
+ * answered yet. */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,23 +12,30 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <sqlite3.h>
 
 #include "base/channel.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/process.h"
+#include "control/control.h"
 
 #define END_MS 8000
+
+static unsigned *disk_us; /* that a sync takes; shared with the engine */
 
 /* A slow disk, for SQLite: in the place of the C library's. */
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
-	usleep(30000);
+	usleep(*disk_us);
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -39,6 +48,7 @@ setup(void **state)
 	FILE *to;
 
 	(void)state;
+	*disk_us = 30000;
 	strcpy(dir, "/tmp/lauxen-engine-XXXXXX");
 	assert_non_null(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/conf", dir);
@@ -165,13 +175,137 @@ test_ends_while_a_hold_is_being_written(void **state)
 	close(agentx[0]);
 }
 
+/* ---- by hand ---- */
+
+static pid_t
+begin(int *parent)
+{
+	int control[2];
+	pid_t pid;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, control), 0);
+	pid = fork();
+	if (pid == 0)
+		become_engine(control[1]);
+	close(control[1]);
+	say(control[0], MSG_HELLO, MESSAGES_VERSION, NULL, 0, -1);
+	*parent = control[0];
+	return pid;
+}
+
+static void
+end(pid_t pid, int parent)
+{
+	int status;
+
+	close(parent);
+	status = end_of(pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* As lauxend --request has it. */
+static int
+ask(uint32_t verb, const char *target)
+{
+	struct control_ask ask = {.version = CONTROL_VERSION, .verb = verb};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int64_t until_ms = clock_mono_ms() + END_MS;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/" CONTROL_NAME, dir);
+	while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		assert_true(clock_mono_ms() < until_ms);
+		usleep(5000);
+	}
+	TEXT_SET(ask.target, target);
+	assert_int_equal(send(fd, &ask, sizeof(ask), 0), sizeof(ask));
+	return fd;
+}
+
+/* The next report to who asked. */
+static struct control_report
+report_to(int fd)
+{
+	struct control_report report;
+
+	assert_int_equal(recv(fd, &report, sizeof(report), 0), sizeof(report));
+	return report;
+}
+
+static int
+stored_requests(void)
+{
+	sqlite3_stmt *statement;
+	char path[128];
+	sqlite3 *db;
+	int count;
+
+	snprintf(path, sizeof(path), "%s/store.db", dir);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+	    sqlite3_prepare_v2(db, "SELECT count(*) FROM request", -1, &statement, NULL),
+	    SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	count = sqlite3_column_int(statement, 0);
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return count;
+}
+
+/* Nothing stays that a later start would carry out, or that an equal SET would join. */
+static void
+test_who_asks_by_hand_goes_away(void **state)
+{
+	int parent, first, second;
+	pid_t pid = begin(&parent);
+
+	(void)state;
+	first = ask(VERB_START, "www");
+	assert_int_equal(report_to(first).state, REQUEST_QUEUED);
+	*disk_us = 300000;
+	second = ask(VERB_SHUTDOWN, "www");
+	usleep(100000); /* it is read, and not on disk */
+	close(second);
+	usleep(1000000);
+	end(pid, parent);
+	assert_int_equal(stored_requests(), 1);
+	close(first);
+}
+
+static void
+test_the_engine_ends_before_it_answers_by_hand(void **state)
+{
+	int parent, first, second;
+	struct control_report report;
+	pid_t pid = begin(&parent);
+
+	(void)state;
+	first = ask(VERB_START, "www");
+	assert_int_equal(report_to(first).state, REQUEST_QUEUED);
+	*disk_us = 300000;
+	second = ask(VERB_SHUTDOWN, "www");
+	usleep(100000);
+	end(pid, parent);
+	assert_int_equal(recv(second, &report, sizeof(report), 0), 0);
+	assert_int_equal(stored_requests(), 1);
+	close(first);
+	close(second);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(test_ends_while_a_hold_is_being_written, setup,
 					    teardown),
+	    cmocka_unit_test_setup_teardown(test_who_asks_by_hand_goes_away, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_the_engine_ends_before_it_answers_by_hand, setup,
+					    teardown),
 	};
+
+	disk_us =
+	    mmap(NULL, sizeof(*disk_us), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert(disk_us != MAP_FAILED);
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

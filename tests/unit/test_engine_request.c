@@ -189,6 +189,135 @@ test_held_by_a_dead_agentx_and_not_on_disk_is_dropped(void **state)
 	assert_null(the(world, EFFECT_ACTION));
 }
 
+/* Whose client went away before it was answered: it never was, for nobody. */
+static void
+test_held_by_hand_and_dropped_leaves_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->slow = true;
+	hold_by_hand(world, 1, VERB_DESTROY, "www");
+	tell(world, MSG_DROP, 1, NULL, 0);
+	assert_int_equal(the(world, EFFECT_DROP_REQUEST)->request.number, 1);
+	stored(world, 1, REQUEST_HELD, true);
+	assert_null(the(world, EFFECT_HELD));
+	world->slow = false;
+	hold(world, 2, "", VERB_DESTROY, "www"); /* an equal one is one of its own */
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+}
+
+/* What token was answered, or NULL. */
+static const struct hold_answer *
+answer_to(const struct world *world, uint32_t token)
+{
+	for (size_t i = 0; i < world->effects_count; i++)
+		if (world->effects[i].type == EFFECT_HELD && world->effects[i].held.token == token)
+			return &world->effects[i].held.answer;
+	return NULL;
+}
+
+/* Who joins what is being stored is answered when it is, with those before. */
+static void
+test_what_joins_a_held_one_waits_for_the_disk(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->slow = true;
+	hold(world, 1, "", VERB_PAUSE, "www");
+	hold(world, 2, "", VERB_PAUSE, "www");
+	assert_null(answer_to(world, 2));
+	stored(world, 1, REQUEST_HELD, false);
+	assert_int_equal(answer_to(world, 1)->ok, 0);
+	assert_int_equal(answer_to(world, 2)->ok, 0);
+	hold_by_hand(world, 3, VERB_PAUSE, "www");
+	hold(world, 4, "", VERB_PAUSE, "www");
+	assert_null(answer_to(world, 4));
+	stored(world, 2, REQUEST_HELD, true);
+	assert_int_equal(answer_to(world, 3)->ok, 1);
+	assert_int_equal(answer_to(world, 4)->ok, 1);
+	world->slow = false;
+	tell(world, MSG_RELEASE, 4, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 2);
+}
+
+/* One of several that hold it goes: the others' word is kept. */
+static void
+test_one_that_holds_it_with_others_goes(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold_by_hand(world, 1, VERB_PAUSE, "www");
+	hold(world, 2, "", VERB_PAUSE, "www");
+	hold(world, 3, "", VERB_PAUSE, "www");
+	assert_int_equal(answer_to(world, 3)->ok, 1);
+	tell(world, MSG_DROP, 1, NULL, 0);
+	tell(world, MSG_DROP, 2, NULL, 0);
+	assert_null(the(world, EFFECT_DROP_REQUEST));
+	tell(world, MSG_RELEASE, 3, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 1);
+	tell(world, MSG_DROP, 3, NULL, 0); /* too late */
+	assert_int_equal(request_row(world, "hand-00000001")->state, REQUEST_QUEUED);
+}
+
+/* A request by hand that waits for the disk has nothing to do with agentx. */
+static void
+test_held_by_hand_outlives_agentx(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->slow = true;
+	hold_by_hand(world, 1, VERB_PAUSE, "www");
+	hold(world, 2, "", VERB_PAUSE, "www");
+	engine_peer(world->engine, world->now, ROLE_AGENTX, false);
+	collect(world);
+	assert_null(the(world, EFFECT_DROP_REQUEST));
+	assert_null(the(world, EFFECT_ACTION));
+	stored(world, 1, REQUEST_HELD, true);
+	assert_int_equal(the(world, EFFECT_HELD)->held.token, 1);
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.id, 1);
+}
+
+/* It may be done, or not: that is said soon. */
+static void
+test_what_is_held_is_not_removed(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	hold(world, 2, "noc-1", VERB_NONE, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 0);
+	tell(world, MSG_DROP, 2, NULL, 0);
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_non_null(the(world, EFFECT_ACTION));
+}
+
+/* What an engine before held is on disk: who joins it is answered at once, and can have it done. */
+static void
+test_what_an_engine_before_held_is_joined(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "", VERB_PAUSE, "www");
+	begin_again(world);
+	tell_usual(world);
+	hold(world, 2, "", VERB_PAUSE, "www");
+	assert_int_equal(answer_to(world, 2)->ok, 1);
+	tell(world, MSG_DROP, 1, NULL, 0);
+	assert_non_null(request_row(world, "auto-1"));
+	tell(world, MSG_RELEASE, 2, NULL, 0);
+	assert_int_equal(request_row(world, "auto-1")->state, REQUEST_QUEUED);
+	assert_non_null(event_of(world, EVENT_REQUEST_ACCEPTED));
+}
+
 static void
 test_what_was_asked_for_waits_for_the_hypervisor_process(void **state)
 {
@@ -735,6 +864,12 @@ main(void)
 	    TEST(test_refusals),
 	    TEST(test_held_by_a_dead_agentx_is_done),
 	    TEST(test_held_by_a_dead_agentx_and_not_on_disk_is_dropped),
+	    TEST(test_held_by_hand_and_dropped_leaves_nothing),
+	    TEST(test_what_joins_a_held_one_waits_for_the_disk),
+	    TEST(test_one_that_holds_it_with_others_goes),
+	    TEST(test_held_by_hand_outlives_agentx),
+	    TEST(test_what_is_held_is_not_removed),
+	    TEST(test_what_an_engine_before_held_is_joined),
 	    TEST(test_what_was_asked_for_waits_for_the_hypervisor_process),
 	    TEST(test_saved_and_restored),
 	    TEST(test_a_restore_that_failed_leaves_it_suspended),
