@@ -177,8 +177,8 @@ request_new(struct engine *engine, const struct hold *hold, uint32_t token, bool
 	engine_effect(engine, EFFECT_PUT_REQUEST)->request = request->kept;
 }
 
-/* The row id is to go: a finished request is removed; a queued one is cancelled once that is on
- * disk, and removed when the SET is through. */
+/* The row id is to go, once the SET is through: a finished request is removed; a queued one is
+ * cancelled, which is answered once it is on disk. */
 static void
 request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t token)
 {
@@ -194,11 +194,12 @@ request_hold_removal(struct engine *engine, const struct hold *hold, uint32_t to
 		request_answer(engine, token, NULL, "the request is about to run");
 	} else if (request_is_open(request)) {
 		request->removal = token;
+		request->cancels = true;
 		request->kept.row.state = REQUEST_CANCELLED;
 		request->kept.row.ended = engine->now.wall_ms;
 		request_put(engine, request);
 	} else {
-		request_remove(engine, request);
+		request->removal = token;
 		request_answer(engine, token, NULL, NULL);
 	}
 }
@@ -214,11 +215,14 @@ request_find_removal(const struct engine *engine, uint32_t token)
 	return NULL;
 }
 
-/* It was not to be cancelled after all. */
+/* It was not to be cancelled, or removed, after all. */
 static void
 request_requeue(struct engine *engine, struct request *request)
 {
 	request->removal = 0;
+	if (!request->cancels)
+		return;
+	request->cancels = false;
 	request->kept.row.state = request->plan ? REQUEST_RUNNING : REQUEST_QUEUED;
 	request->kept.row.ended = 0;
 	request_put(engine, request);
@@ -283,13 +287,14 @@ request_hold_by_hand(struct engine *engine, const struct message *message)
 	request_take_hold(engine, message, true);
 }
 
-/* The SET that cancels it is through. */
+/* The SET that cancels or removes it is through. */
 static void
 request_cancel(struct engine *engine, struct request *request)
 {
-	if (request->plan)
+	if (request->cancels && request->plan)
 		plan_drop(engine, request);
-	request_announce(engine, request);
+	if (request->cancels)
+		request_announce(engine, request);
 	request_remove(engine, request);
 }
 

@@ -136,14 +136,15 @@ struct request {
 	TAILQ_ENTRY(request) of_vm; /* of its VM's open ones, in the same order */
 	bool listed;		    /* there */
 	struct store_request kept;
-	struct vm *vm;		      /* NULL: its VM is no more */
-	bool sent;		      /* to the hypervisor process; at most one a VM */
-	bool sent_before;	      /* by an engine before this one */
-	bool settled;		      /* the final state is in the store */
-	uint32_t removal;	      /* token of the hold that cancels it; 0: none does */
-	int64_t accepted_ms;	      /* mono; 0: by an engine before this one */
-	int64_t ended_ms;	      /* the same */
-	bool on_disk;		      /* as it is held */
+	struct vm *vm;	     /* NULL: its VM is no more */
+	bool sent;	     /* to the hypervisor process; at most one a VM */
+	bool sent_before;    /* by an engine before this one */
+	bool settled;	     /* the final state is in the store */
+	uint32_t removal;    /* token of the hold that cancels or removes it; 0: none does */
+	bool cancels;	     /* the removal found it open */
+	int64_t accepted_ms; /* mono; 0: by an engine before this one */
+	int64_t ended_ms;    /* the same */
+	bool on_disk;	     /* as it is held */
 	TAILQ_HEAD(, holder) holders; /* while it is held; equal ones share it */
 	struct plan *plan;	      /* that it made; NULL: it is over, or none for plan.c */
 	bool shown;		      /* by the row of its VM, as what was last asked for */

@@ -335,7 +335,7 @@ request_stored(struct engine *engine, uint64_t number, int state, bool durable)
 		return;
 	if (state == REQUEST_HELD && request->kept.row.state == REQUEST_HELD) {
 		request_hold_stored(engine, request, durable);
-	} else if (state == request->kept.row.state && request->removal != 0) {
+	} else if (state == request->kept.row.state && request->cancels) {
 		request_removal_stored(engine, request, durable);
 	} else if (state == request->kept.row.state && !request_is_open(request) && durable) {
 		request->settled = true;

@@ -103,7 +103,34 @@ test_one_id_is_one_request(void **state)
 	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 0);
 	hold(world, 4, "noc-1", VERB_NONE, "www"); /* removed */
 	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	tell(world, MSG_RELEASE, 4, NULL, 0);
 	assert_null(request_row(world, "noc-1"));
+}
+
+/* A SET that is refused or undone has changed nothing. */
+static void
+test_a_removal_that_is_undone_removes_nothing(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	hold(world, 1, "noc-1", VERB_PAUSE, "www");
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	outcome(world, MSG_OUTCOME, 1, REQUEST_SUCCEEDED, "");
+	hold(world, 2, "noc-1", VERB_NONE, "www");
+	assert_int_equal(the(world, EFFECT_HELD)->held.answer.ok, 1);
+	assert_non_null(request_row(world, "noc-1"));
+	assert_null(the(world, EFFECT_DROP_REQUEST));
+	tell(world, MSG_DROP, 2, NULL, 0);
+	assert_int_equal(request_row(world, "noc-1")->state, REQUEST_SUCCEEDED);
+	assert_null(the(world, EFFECT_DROP_REQUEST));
+	forget_effects(world);
+	hold(world, 3, "noc-1", VERB_NONE, "www");
+	engine_peer(world->engine, world->now, ROLE_AGENTX, false); /* it may have said yes */
+	collect(world);
+	assert_null(request_row(world, "noc-1"));
+	assert_int_equal(the(world, EFFECT_DROP_REQUEST)->request.number, 1);
+	assert_null(event_of(world, EVENT_REQUEST_FINISHED)); /* that was told before */
 }
 
 /* The store of that journal may only be out of reach: there the request is not known to be done. */
@@ -860,6 +887,7 @@ main(void)
 	    TEST(test_what_did_not_hold_is_not_joined),
 	    TEST(test_one_id_is_one_request),
 	    TEST(test_another_journals_outcome_is_kept),
+	    TEST(test_a_removal_that_is_undone_removes_nothing),
 	    TEST(test_undone_leaves_nothing),
 	    TEST(test_refusals),
 	    TEST(test_held_by_a_dead_agentx_is_done),
