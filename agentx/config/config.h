@@ -152,6 +152,12 @@ struct config *config_load(const char *file, void (*report)(void *arg, const cha
 struct config *config_load_checked(int fd, void (*report)(void *arg, const char *error), void *arg);
 void config_free(struct config *config);
 
+/*
+ * The state-dir that file says, or its default, whatever else is wrong with the file; where it
+ * cannot be read that is reported as above, and it is the default. To be freed.
+ */
+char *config_state_dir(const char *file, void (*report)(void *arg, const char *error), void *arg);
+
 /* The file's absolute path; to be freed. */
 char *config_path(const char *file);
 

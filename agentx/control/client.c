@@ -29,7 +29,7 @@ static const char help[] =
     "shutdown)\n"
     "  VM       name or UUID; for launch and shutdown also '*' (all) and 'group:NAME', which are\n"
     "           done in the order of the services that the VMs need; for rebuild '*'\n"
-    "  -f FILE  the agent's configuration\n"
+    "  -f FILE  the agent's configuration, of which only state-dir is looked at\n"
     "  -t SECONDS  wait so long at most (3600)\n"
     "  --no-wait   end when the request is accepted\n"
     "Exit status: 0 it is done, 1 it failed or was refused, 2 bad use, 3 no answer, or none in "
@@ -124,23 +124,29 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 static void
 print_error(void *arg, const char *error)
 {
-	(void)arg;
+	bool *unreadable = arg;
+
+	*unreadable = true;
 	fprintf(stderr, "%s\n", error);
 }
 
-/* -1, after a word on stderr. */
+/* -1, after a word on stderr. The agent goes on with the last good configuration, whatever became
+ * of the file; so must who asks it to shut the VMs down. */
 static int
 connect_agent(const char *file)
 {
-	struct config *config = config_load(file, print_error, NULL);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	bool unreadable = false;
+	char *state_dir = config_state_dir(file, print_error, &unreadable);
 	int fd = -1;
 
-	if (!config)
-		return -1;
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/" CONTROL_NAME,
-		     config->state_dir) < (int)sizeof(address.sun_path))
+	if (unreadable)
+		fprintf(stderr, "lauxend: looking for the agent at %s\n", state_dir);
+	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s/" CONTROL_NAME, state_dir) <
+	    (int)sizeof(address.sun_path))
 		fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	else
+		errno = ENAMETOOLONG;
 	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		fprintf(stderr,
 			"lauxend: no agent answers at %s (%s); is it running, and are you root?\n",
@@ -149,7 +155,7 @@ connect_agent(const char *file)
 			close(fd);
 		fd = -1;
 	}
-	config_free(config);
+	free(state_dir);
 	return fd;
 }
 

@@ -228,6 +228,11 @@ lx_config "$(sections)"
 asks "rebuild of a bad file" rebuild '*'
 check_wait 10 "fails" ended failed
 check "and says where" grep -qE 'lauxen.conf:[0-9]+' <(error)
+# As lauxen-guests.service does when the host goes down: the agent goes on with the good file.
+by_hand() { "$LX_BUILD/lauxend" --request "$@" -f "$LX_DIR/lauxen.conf"; }
+check "a request by hand gets there all the same" by_hand shutdown late -t 20
+check "and is done" state_is shutdown late
+check "as is the next" by_hand launch late -t 20
 extra=$(vm late 6 'services = {"6000/tcp"}' 'needs = {"www"}')
 lx_config "$(sections)"
 

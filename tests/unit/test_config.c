@@ -734,6 +734,72 @@ tear_down(void **state)
 	return rmdir(scratch);
 }
 
+/* Whatever is wrong with a file, what it says of state-dir is found. */
+static void
+state_dir_alone(void **state)
+{
+	static const struct {
+		const char *text, *dir;
+	} cases[] = {
+	    {"agent { name = a state-dir = \"/one\" }\n", "/one"},
+	    {"agent {\n\tstate-dir = /one\n", "/one"},
+	    {"agent {\n\tstate-dir='/o ne'\n}\nvm \"www {\n}}", "/o ne"},
+	    {"nonsense = 1 ${x}\nvm a { needs = {b:c}\nagent {state-dir = \"/one\n", "/one"},
+	    {"agent {\n# state-dir = /one\nstate-dir = /two }\n", "/two"},
+	    {"agent {\n/* state-dir = /one */ state-dir = /two }\n", "/two"},
+	    {"vm a { command = \"x state-dir = /one\" }\nagent { state-dir = /two }\n", "/two"},
+	    {"agent { state-dir-old = /one old-state-dir = /one\n state-dir = /two }", "/two"},
+	    {"agent { state-dir = ./here }", "/tmp/here"},
+	    {"agent { state-dir = }", "/var/lib/lauxen"},
+	    {"agent { name = a }", "/var/lib/lauxen"},
+	    {"", "/var/lib/lauxen"},
+	};
+	char file[] = "/tmp/test_config.XXXXXX", *errors = NULL;
+	int fd = mkstemp(file);
+	size_t size;
+	FILE *to = open_memstream(&errors, &size);
+	char *dir;
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, cases[i].text, strlen(cases[i].text), 0),
+				 strlen(cases[i].text));
+		dir = config_state_dir(file, note_error, to);
+		assert_string_equal(dir, cases[i].dir);
+		free(dir);
+	}
+	fflush(to);
+	assert_string_equal(errors, "");
+	close(fd);
+	unlink(file);
+	dir = config_state_dir(file, note_error, to);
+	assert_string_equal(dir, "/var/lib/lauxen");
+	fclose(to);
+	assert_non_null(strstr(errors, "no such file"));
+	free(dir);
+	free(errors);
+}
+
+static void
+state_dir_of_good_files(void **state)
+{
+	static const char *const files[] = {CASES "/all-keys.conf", CASES "/no-storage.conf",
+					    "conf/examples/nine.conf", "conf/lauxen.conf"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		struct config *config = config_load(files[i], note_error, stderr);
+		char *dir = config_state_dir(files[i], note_error, stderr);
+
+		assert_non_null(config);
+		assert_string_equal(dir, config->state_dir);
+		free(dir);
+		config_free(config);
+	}
+}
+
 int
 main(void)
 {
@@ -755,6 +821,8 @@ main(void)
 	    cmocka_unit_test(file_of_somebody_else),
 	    cmocka_unit_test(truncated),
 	    cmocka_unit_test(mutated),
+	    cmocka_unit_test(state_dir_alone),
+	    cmocka_unit_test(state_dir_of_good_files),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
