@@ -204,9 +204,9 @@ follow(int fd, const struct arguments *arguments)
 		if (report.state == REQUEST_HELD || report.state > REQUEST_RUNNING)
 			return outcome(arguments, &report);
 		if (!accepted)
-			printf("%s %s: accepted as %s\n",
+			printf("%s %s: accepted as %s%s%s\n",
 			       name_of(verb_names, (int)arguments->ask.verb), arguments->ask.target,
-			       report.id);
+			       report.id, *report.error ? "; " : "", report.error);
 		fflush(stdout);
 		accepted = true;
 		if (!arguments->wait)

@@ -2,7 +2,9 @@
  * Requests by hand in the Dom0, without SNMP: `lauxend --request`. The engine's process listens at
  * "control" in the state directory, for root and for its own user; a request that comes there is
  * one like a manager's: stored before it is accepted, carried out once, a row of lxRequestTable.
- * Messages of fixed size over SOCK_SEQPACKET, one of each kind a connection, but for the reports:
+ * But where the store cannot be written it is accepted all the same: a host with a full disk has to
+ * be able to shut its VMs down. Messages of fixed size over SOCK_SEQPACKET, one of each kind a
+ * connection, but for the reports:
  *
  *   client -> engine   struct control_ask
  *   engine -> client   struct control_report, each time the request's state changed, until it ended
@@ -27,7 +29,8 @@ struct control_report {
 	uint32_t version;
 	uint32_t state; /* enum request_state; REQUEST_HELD: it was refused */
 	char id[REQUEST_ID_SIZE];
-	char error[TEXT_SIZE]; /* why it was refused, or failed */
+	/* Why it was refused, or failed; of one that is accepted, that it is in memory alone. */
+	char error[TEXT_SIZE];
 };
 
 /* `lauxend --request VERB TARGET [NUMBER] ...`; argv[0] is "--request". Returns the exit status. */

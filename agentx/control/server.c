@@ -25,6 +25,7 @@ struct client {
 	uint32_t token; /* while its request is held */
 	uint32_t told;	/* state that it was told last */
 	char id[REQUEST_ID_SIZE];
+	char note[TEXT_SIZE]; /* that goes with the word that it is accepted */
 };
 
 struct control_server {
@@ -178,6 +179,7 @@ control_server_held(struct control_server *server, uint32_t token, const struct 
 			return true;
 		}
 		TEXT_SET(client->id, id);
+		TEXT_SET(client->note, answer->error);
 		server->handlers->release(server->arg, token);
 		return true;
 	}
@@ -197,7 +199,8 @@ control_server_look(struct control_server *server)
 		TEXT_SET(key.id, client->id);
 		row = rowset_find(server->requests, &key);
 		if (row && (uint32_t)row->state != client->told && row->state != REQUEST_HELD)
-			client_tell(client, (uint32_t)row->state, row->error);
+			client_tell(client, (uint32_t)row->state,
+				    row->state <= REQUEST_RUNNING ? client->note : row->error);
 	}
 }
 

@@ -31,7 +31,7 @@ struct control_server *control_server_new(struct event_base *base, const char *d
 /* Drops what is still to be answered. */
 void control_server_free(struct control_server *server);
 
-/* False: the token is none of ours. */
+/* False: the token is none of ours. The error of an answer that is ok is passed on as a remark. */
 bool control_server_held(struct control_server *server, uint32_t token,
 			 const struct hold_answer *answer, const char *id);
 

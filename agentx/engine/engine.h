@@ -77,7 +77,7 @@ void engine_free(struct engine *engine);
 void engine_load(struct engine *engine, const struct config *config, struct instant now);
 
 /* The type of a message that is as MSG_HOLD, of a client of the control socket: agentx has no part
- * in it. MSG_RELEASE and MSG_DROP end it. */
+ * in it, and it is accepted where the store cannot be written. MSG_RELEASE and MSG_DROP end it. */
 #define ENGINE_HOLD_BY_HAND 0x100
 
 /* A message of the hypervisor or the agentx process, or one by hand. */

@@ -21,7 +21,10 @@ request_find_token(const struct engine *engine, uint32_t token)
 	return NULL;
 }
 
-static void
+#define NOT_WRITTEN "the store cannot be written"
+
+/* The answer may be changed until the next effect is made. */
+static struct hold_answer *
 request_answer(struct engine *engine, uint32_t token, const struct request *request,
 	       const char *error)
 {
@@ -30,10 +33,11 @@ request_answer(struct engine *engine, uint32_t token, const struct request *requ
 	effect->held.token = token;
 	effect->held.answer.ok = error == NULL;
 	TEXT_SET(effect->held.answer.error, error ? error : "");
-	if (!request)
-		return;
-	effect->held.vm = request->kept.row.vm_index;
-	TEXT_SET(effect->held.id, request->kept.row.id);
+	if (request) {
+		effect->held.vm = request->kept.row.vm_index;
+		TEXT_SET(effect->held.id, request->kept.row.id);
+	}
+	return &effect->held.answer;
 }
 
 /* Accepted lately. The wall clock, which may be set, is asked only of what an engine before us
@@ -245,6 +249,8 @@ request_join(struct engine *engine, struct request *request, const struct hold *
 		holder_add(request, token, by_hand);
 	if (!same)
 		request_answer(engine, token, request, "another request has this id");
+	else if (!held && !request->on_disk && !by_hand)
+		request_answer(engine, token, request, NOT_WRITTEN);
 	else if (!held || request->on_disk)
 		request_answer(engine, token, request, NULL);
 }
@@ -464,28 +470,50 @@ request_show(struct engine *engine, struct request *request)
 	vm_touch(engine, vm);
 }
 
-/* It is on disk, or it is not: then nothing will be done. */
+/* No manager is told yes. Who asks by hand is there, and waits for the end, as is a host that goes
+ * down: for those it lives in memory. */
+static void
+request_hold_in_memory(struct engine *engine, struct request *request)
+{
+	const struct holder *holder;
+
+	TAILQ_FOREACH (holder, &request->holders, next)
+		if (!holder->by_hand)
+			request_answer(engine, holder->token, request, NOT_WRITTEN);
+	holders_remove(request, false);
+	if (TAILQ_EMPTY(&request->holders)) {
+		request_remove(engine, request);
+		return;
+	}
+	log_warn("VM %s: request %s by hand is taken, though " NOT_WRITTEN, request->kept.row.vm,
+		 request->kept.row.id);
+	request_show(engine, request);
+	TAILQ_FOREACH (holder, &request->holders, next)
+		TEXT_SET(request_answer(engine, holder->token, request, NULL)->error,
+			 NOT_WRITTEN ": it does not outlive the agent");
+}
+
+/* It is on disk, or it is not. */
 void
 request_hold_stored(struct engine *engine, struct request *request, bool durable)
 {
 	const struct holder *holder;
 
 	request->on_disk = durable;
-	if (durable)
-		request_show(engine, request);
+	if (!durable) {
+		request_hold_in_memory(engine, request);
+		return;
+	}
+	request_show(engine, request);
 	TAILQ_FOREACH (holder, &request->holders, next)
-		request_answer(engine, holder->token, request,
-			       durable ? NULL : "the store cannot be written");
-	if (!durable)
-		request_remove(engine, request);
+		request_answer(engine, holder->token, request, NULL);
 }
 
 /* The same of what cancels it. */
 void
 request_removal_stored(struct engine *engine, struct request *request, bool durable)
 {
-	request_answer(engine, request->removal, NULL,
-		       durable ? NULL : "the store cannot be written");
+	request_answer(engine, request->removal, NULL, durable ? NULL : NOT_WRITTEN);
 	if (!durable)
 		request_requeue(engine, request);
 }

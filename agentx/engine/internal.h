@@ -144,7 +144,7 @@ struct request {
 	bool cancels;	     /* the removal found it open */
 	int64_t accepted_ms; /* mono; 0: by an engine before this one */
 	int64_t ended_ms;    /* the same */
-	bool on_disk;	     /* as it is held */
+	bool on_disk;	     /* at least as it is held */
 	TAILQ_HEAD(, holder) holders; /* while it is held; equal ones share it */
 	struct plan *plan;	      /* that it made; NULL: it is over, or none for plan.c */
 	bool shown;		      /* by the row of its VM, as what was last asked for */

@@ -319,6 +319,7 @@ request_settle_all(struct engine *engine)
 	struct request *request;
 
 	TAILQ_FOREACH (request, &engine->requests, next) {
+		request->on_disk |= request->kept.row.state != REQUEST_HELD;
 		if (request_is_open(request) || request->settled)
 			continue;
 		request->settled = true;
@@ -333,6 +334,7 @@ request_stored(struct engine *engine, uint64_t number, int state, bool durable)
 
 	if (!request)
 		return;
+	request->on_disk |= durable;
 	if (state == REQUEST_HELD && request->kept.row.state == REQUEST_HELD) {
 		request_hold_stored(engine, request, durable);
 	} else if (state == request->kept.row.state && request->cancels) {

@@ -5,7 +5,7 @@
  * loop, after the transaction is on disk.
  *
  * A database that cannot be written (disk full, or a disk that has not answered for 5 s) or read
- * (broken file) degrades to memory: events and indexes go on, done says durable false, requests are
+ * (broken file) degrades to memory: events and indexes go on, done says durable false, SETs are
  * then refused by the engine. A broken file is put aside as store.db.broken-TIME, never deleted.
  * The writer tries again every few seconds, and writes then what memory holds.
  */

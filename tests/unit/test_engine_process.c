@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,12 +30,18 @@
 
 #define END_MS 8000
 
+#define DISK_FULL UINT32_MAX
+
 static unsigned *disk_us; /* that a sync takes; shared with the engine */
 
-/* A slow disk, for SQLite: in the place of the C library's. */
+/* A slow disk, for SQLite, or a full one: in the place of the C library's. */
 __attribute__((visibility("default"))) int
 fdatasync(int fd)
 {
+	if (*disk_us == DISK_FULL) {
+		errno = ENOSPC;
+		return -1;
+	}
 	usleep(*disk_us);
 	return (int)syscall(SYS_fdatasync, fd);
 }
@@ -292,6 +299,29 @@ test_the_engine_ends_before_it_answers_by_hand(void **state)
 	close(second);
 }
 
+/* As when a host with a full disk goes down. */
+static void
+test_by_hand_on_a_full_disk(void **state)
+{
+	struct control_report report;
+	int parent, first, second;
+	pid_t pid = begin(&parent);
+
+	(void)state;
+	first = ask(VERB_START, "www");
+	report = report_to(first);
+	assert_int_equal(report.state, REQUEST_QUEUED);
+	assert_string_equal(report.error, "");
+	*disk_us = DISK_FULL;
+	second = ask(VERB_SHUTDOWN, "*");
+	report = report_to(second);
+	assert_int_equal(report.state, REQUEST_RUNNING);
+	assert_non_null(strstr(report.error, "cannot be written"));
+	end(pid, parent);
+	close(first);
+	close(second);
+}
+
 int
 main(void)
 {
@@ -299,6 +329,7 @@ main(void)
 	    cmocka_unit_test_setup_teardown(test_ends_while_a_hold_is_being_written, setup,
 					    teardown),
 	    cmocka_unit_test_setup_teardown(test_who_asks_by_hand_goes_away, setup, teardown),
+	    cmocka_unit_test_setup_teardown(test_by_hand_on_a_full_disk, setup, teardown),
 	    cmocka_unit_test_setup_teardown(test_the_engine_ends_before_it_answers_by_hand, setup,
 					    teardown),
 	};

@@ -326,6 +326,36 @@ test_what_is_held_is_not_removed(void **state)
 	assert_non_null(the(world, EFFECT_ACTION));
 }
 
+/* On a full disk the host must still be able to shut its VMs down. No manager is told yes of it. */
+static void
+test_by_hand_without_a_store(void **state)
+{
+	struct world *world = *state;
+
+	tell_usual(world);
+	world->slow = true;
+	hold_by_hand(world, 1, VERB_SHUTDOWN, "www");
+	hold(world, 2, "", VERB_SHUTDOWN, "www");
+	stored(world, 1, REQUEST_HELD, false);
+	assert_int_equal(answer_to(world, 1)->ok, 1);
+	assert_non_null(strstr(answer_to(world, 1)->error, "cannot be written"));
+	assert_int_equal(answer_to(world, 2)->ok, 0);
+	assert_null(the(world, EFFECT_DROP_REQUEST));
+	tell(world, MSG_DROP, 2, NULL, 0);
+	tell(world, MSG_RELEASE, 1, NULL, 0);
+	assert_int_equal(the(world, EFFECT_ACTION)->action.verb, VERB_SHUTDOWN);
+	stored(world, 1, REQUEST_QUEUED, false);
+	hold(world, 3, "", VERB_SHUTDOWN, "www");
+	assert_int_equal(answer_to(world, 3)->ok, 0);
+	tell(world, MSG_DROP, 3, NULL, 0);
+	engine_note(world->engine, world->now, EVENT_STORE_RESTORED, "the store is well again");
+	collect(world);
+	hold(world, 4, "", VERB_SHUTDOWN, "www");
+	assert_int_equal(answer_to(world, 4)->ok, 1);
+	tell(world, MSG_RELEASE, 4, NULL, 0);
+	assert_null(request_row(world, "auto-2"));
+}
+
 /* What an engine before held is on disk: who joins it is answered at once, and can have it done. */
 static void
 test_what_an_engine_before_held_is_joined(void **state)
@@ -897,6 +927,7 @@ main(void)
 	    TEST(test_one_that_holds_it_with_others_goes),
 	    TEST(test_held_by_hand_outlives_agentx),
 	    TEST(test_what_is_held_is_not_removed),
+	    TEST(test_by_hand_without_a_store),
 	    TEST(test_what_an_engine_before_held_is_joined),
 	    TEST(test_what_was_asked_for_waits_for_the_hypervisor_process),
 	    TEST(test_saved_and_restored),
