@@ -89,7 +89,7 @@ struct policy {
 	char error[TEXT_SIZE]; /* why the last that failed did */
 	int64_t retry_ms;      /* nothing of ours is tried before */
 	uint32_t fails;	       /* actions of ours that failed, in a row */
-	bool stop_failed;      /* of this domain a shutdown of ours did */
+	bool stop_failed;      /* of this domain a stop of ours did */
 	bool launching;	       /* its launch is wanted; those that it needs know that it waits */
 	int64_t launching_ms;  /* since then */
 	int64_t ready_ms;      /* since when it has all that it needs; 0: it has not */
@@ -490,7 +490,6 @@ void plan_dispose(struct engine *engine);
 void plan_load(struct engine *engine);
 void plan_settle(struct engine *engine, struct vm *vm);
 void plan_finish_settled(struct engine *engine);
-void plan_stop_failed(struct engine *engine, struct vm *vm, const char *why);
 void plan_forget_vm(struct engine *engine, struct vm *vm);
 bool plan_names(const struct vm *vm); /* a person's request by its name is under way */
 void plan_list_busy(const struct vm *vm, char *text, size_t size); /* what vm waits for */

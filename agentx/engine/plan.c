@@ -501,7 +501,9 @@ hopeless(const struct member *member, char *text)
 		return "it is in maintenance";
 	if (member->plan->goal == PLAN_RUN)
 		return launch_is_hopeless(vm, text);
-	return vm->kept.goal != PLAN_OFF ? "it was started meanwhile" : NULL;
+	if (vm->kept.goal != PLAN_OFF)
+		return "it was started meanwhile";
+	return vm->policy.stop_failed ? vm->policy.error : NULL;
 }
 
 void
@@ -520,16 +522,6 @@ plan_settle(struct engine *engine, struct vm *vm)
 		else if (vm->known && (why = hopeless(member, text)))
 			member_fail(engine, member, why);
 	}
-}
-
-void
-plan_stop_failed(struct engine *engine, struct vm *vm, const char *why)
-{
-	struct member *member;
-
-	TAILQ_FOREACH (member, &vm->members, of_vm)
-		if (!member->settled && member->plan->goal == PLAN_OFF)
-			member_fail(engine, member, why);
 }
 
 /* The VM is no more. */

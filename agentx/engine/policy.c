@@ -489,6 +489,13 @@ policy_holds_back(const struct vm *vm, uint32_t verb)
 	       vm->kept.replaced == REPLACED_ENDS && !vm_is_off(vm->standby);
 }
 
+/* One that stop() gives: of others that fail while it is to end nothing follows for that. */
+static bool
+is_stop(uint32_t verb)
+{
+	return verb == VERB_SHUTDOWN || verb == VERB_UNPAUSE || verb == VERB_DESTROY;
+}
+
 /* What became of an action of ours. One that failed is tried again, by the rule that wants it. */
 void
 policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct outcome *outcome)
@@ -513,12 +520,11 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 		vm->policy.retry_ms =
 		    engine->now.mono_ms + (wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS);
 	TEXT_SET(vm->policy.error, outcome->error);
-	vm->policy.stop_failed |= verb == VERB_SHUTDOWN && !unsure;
+	vm->policy.stop_failed |=
+	    !unsure && (verb == VERB_SHUTDOWN || (vm->stopping && is_stop(verb)));
 	if (is_start && verb != ACTION_RESTART && !vm->policy.counted)
 		care_count_restart(engine, vm);
 	vm->policy.fresh &= !is_start;
-	if (vm->stopping && !unsure)
-		plan_stop_failed(engine, vm, outcome->error);
 }
 
 /* A dead domain of a watched VM: whether it may be started again at once, as its file says. It

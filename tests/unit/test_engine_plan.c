@@ -275,6 +275,44 @@ test_a_guest_that_reboots_when_all_are_to_end(void **state)
 	assert_request("noc-1", REQUEST_SUCCEEDED, "");
 }
 
+static void
+run_until_done(const char *what)
+{
+	while (!strstr(w->log, what))
+		run(10);
+}
+
+/* What was under way when all were to end, and fails, is no shutdown that failed. */
+static void
+test_a_start_that_fails_when_all_are_to_end(void **state)
+{
+	(void)state;
+	use_three();
+	w->fakes[place_of("nfs")].fails = VERB_START;
+	begin();
+	run_until_done("start nfs");
+	w->log[0] = '\0';
+	ask("noc-1", VERB_SHUTDOWN, "*", 0);
+	run(10000);
+	expect_log("shutdown dns\n");
+	assert_request("noc-1", REQUEST_SUCCEEDED, "");
+}
+
+static void
+test_a_pause_that_fails_when_all_are_to_end(void **state)
+{
+	(void)state;
+	use_running_three();
+	w->fakes[place_of("nfs")].fails = VERB_PAUSE;
+	fail_service("dns", "53/udp");
+	run_until_done("pause nfs");
+	w->log[0] = '\0';
+	ask("noc-1", VERB_SHUTDOWN, "*", 0);
+	run(20000);
+	expect_log("unpause www\nshutdown www\nshutdown nfs\nshutdown dns\n");
+	assert_request("noc-1", REQUEST_SUCCEEDED, "");
+}
+
 /* ---- launch ---- */
 
 static void
@@ -509,6 +547,8 @@ main(void)
 	    TEST(test_a_cancelling_that_is_undone),
 	    TEST(test_another_request_comes_between),
 	    TEST(test_a_guest_that_reboots_when_all_are_to_end),
+	    TEST(test_a_start_that_fails_when_all_are_to_end),
+	    TEST(test_a_pause_that_fails_when_all_are_to_end),
 	    TEST(test_launch_all),
 	    TEST(test_launch_one_with_what_it_needs),
 	    TEST(test_launch_lasts),
