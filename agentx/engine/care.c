@@ -107,7 +107,7 @@ is_hopeless(const struct vm *vm)
 		return !plan_names(vm);
 	if (vm->presence == PRESENCE_RUNS)
 		return vm->kept.goal == PLAN_OFF || care_lacks(vm);
-	if (vm->kept.goal != PLAN_RUN)
+	if (vm->kept.goal != PLAN_RUN || policy_bar_is_up(vm))
 		return true;
 	return (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action) || care_lacks(vm);
 }
@@ -193,11 +193,14 @@ care_monitor(const struct engine *engine, const struct vm *vm)
 void
 care_settle(struct engine *engine, struct vm *vm)
 {
-	bool was = vm->policy.hopeless, was_well = vm->policy.well;
+	bool was = vm->policy.hopeless, was_well = vm->policy.well, was_away = vm->policy.away;
 
 	vm->policy.monitor = care_monitor(engine, vm);
 	vm->policy.hopeless = is_hopeless(vm);
 	vm->policy.well = vm_is_well(vm);
+	vm->policy.away = vm_is_off(vm) && !vm_is_brought_up(vm) && !vm_is_foreseen(engine, vm);
+	if (vm->policy.away != was_away)
+		vm_touch_pair(engine, vm);
 	if ((vm->policy.well != was_well || vm->policy.hopeless != was) && vm->primary)
 		vm_touch(engine, vm->primary);
 	for (size_t i = 0; vm->policy.hopeless != was && i < vm->dependents_count; i++)

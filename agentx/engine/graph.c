@@ -216,6 +216,17 @@ graph_clear(struct engine *engine)
 }
 
 static void
+graph_note_deserted(struct engine *engine, struct vm *const *vms)
+{
+	for (size_t i = 0; i < engine->config->vms_count; i++) {
+		int32_t standby = engine->config->vms[i].standby;
+
+		vms[i]->deserted |= vms[i]->kept.replaced != REPLACED_NOT && vms[i]->standby &&
+				    (standby < 0 || vms[i]->standby != vms[standby]);
+	}
+}
+
+static void
 graph_load_standbys(struct engine *engine, struct vm *const *vms)
 {
 	for (size_t i = 0; i < engine->config->vms_count; i++) {
@@ -254,6 +265,7 @@ graph_load_stand_ins(struct engine *engine)
 void
 graph_load(struct engine *engine, struct vm *const *vms)
 {
+	graph_note_deserted(engine, vms);
 	graph_clear(engine);
 	graph_load_standbys(engine, vms);
 	services_load(engine, vms);

@@ -83,6 +83,7 @@ struct policy {
 	int64_t wake_ms; /* it is settled again by then; INT64_MAX: only if something comes */
 	enum monitor_state monitor;
 	bool well;	       /* as vm_is_well() has it */
+	bool away;	       /* it is off, and nothing brings it up */
 	bool hopeless;	       /* only a person can make it answer again */
 	int64_t since_wall_ms; /* since when it is as its row of the plan says */
 	char why[TEXT_SIZE];   /* of the last action of ours */
@@ -199,6 +200,7 @@ struct vm {
 
 	/* graph.c: what the configuration says of it and the others */
 	struct vm *standby, *primary; /* NULL: none */
+	bool deserted;		      /* who was its standby when it was replaced is that no more */
 	struct service **services;    /* its own, in the order of the file */
 	size_t services_count;
 	struct need *needs; /* likewise */
@@ -456,8 +458,10 @@ void care_release(struct engine *engine, struct vm *vm, const char *why); /* and
 
 /* policy.c: the rules */
 void policy_settle(struct engine *engine, struct vm *vm);
-/* A standby that is off, while its primary, which it is not to replace, is not. */
-bool policy_is_early(const struct vm *vm);
+/* Where neither a primary nor its standby is to replace the other: the other of a VM that is off,
+ * which it is not to be started beside; NULL: there is none. */
+const struct vm *policy_bar(const struct vm *vm);
+const struct vm *policy_bar_is_up(const struct vm *vm);	    /* the same, where that one lives */
 bool policy_holds_back(const struct vm *vm, uint32_t verb); /* a request waits for another VM */
 void policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb,
 		    const struct outcome *outcome);

@@ -460,6 +460,7 @@ static const char *
 launch_is_hopeless(const struct vm *vm, char *text)
 {
 	const struct vm *lacked = care_lacks(vm);
+	const struct vm *bar = policy_bar_is_up(vm);
 	const char *why;
 	char inner[TEXT_SIZE];
 
@@ -474,9 +475,11 @@ launch_is_hopeless(const struct vm *vm, char *text)
 		return vm->kept.human_reason;
 	if (vm->kept.goal != PLAN_RUN)
 		return vm->kept.state == VM_CRASHED ? "it crashed" : "it was ended meanwhile";
-	if (policy_is_early(vm)) {
-		text_format(text, TEXT_SIZE, "%s, whose standby it is, is not off",
-			    vm->primary->kept.name);
+	if (bar) {
+		text_format(text, TEXT_SIZE,
+			    vm->primary ? "%.40s, whose standby it is, is not off"
+					: "its standby %.40s is not off",
+			    bar->kept.name);
 		return text;
 	}
 	if (vm->state == VM_PAUSED && !vm->kept.blocked && !vm->action)

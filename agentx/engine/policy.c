@@ -269,16 +269,29 @@ stop(struct engine *engine, struct vm *vm, bool force, const char *why)
 		act(engine, vm, VERB_DESTROY, why);
 }
 
-bool
-policy_is_early(const struct vm *vm)
+const struct vm *
+policy_bar(const struct vm *vm)
 {
-	return vm->primary && vm->primary->kept.replaced == REPLACED_NOT && vm_is_off(vm) &&
-	       !vm_is_off(vm->primary);
+	const struct vm *primary = vm->primary ? vm->primary : vm;
+	const struct vm *other = vm->primary ? vm->primary : vm->standby;
+
+	if (!other || primary->kept.replaced != REPLACED_NOT || !vm_is_off(vm) ||
+	    (vm_is_off(other) && other->policy.away))
+		return NULL;
+	return other;
+}
+
+const struct vm *
+policy_bar_is_up(const struct vm *vm)
+{
+	const struct vm *bar = policy_bar(vm);
+
+	return bar && bar->known && !vm_is_off(bar) ? bar : NULL;
 }
 
 /*
- * The standby runs only once its primary is off by the hypervisor's word, and the other way round:
- * both may have the same address, and the same disks.
+ * The standby runs only once its primary is off by the hypervisor's word, and the other way round,
+ * whoever started it: both may have the same address, and the same disks.
  */
 static bool
 rule_standby(struct engine *engine, struct vm *vm)
@@ -291,10 +304,8 @@ rule_standby(struct engine *engine, struct vm *vm)
 		return true;
 	if (vm->kept.replaced == REPLACED_ENDS)
 		return true;
-	if (!vm->primary)
-		return false;
-	if (vm->primary->kept.replaced == REPLACED_NOT)
-		return policy_is_early(vm);
+	if (!vm->primary || vm->primary->kept.replaced == REPLACED_NOT)
+		return policy_bar(vm);
 	if (vm->primary->kept.replaced == REPLACED_ENDS && !vm_is_off(vm))
 		stop(engine, vm, true, "its primary takes its place again");
 	return vm->primary->kept.replaced == REPLACED_ENDS || !vm_is_off(vm->primary);
@@ -404,6 +415,18 @@ rule_maintenance(struct engine *engine, struct vm *vm)
 
 /* ---- all together ---- */
 
+/* Who stands in for it, and may have its disks, is none of supervision's business any more: it is
+ * not started beside that one. */
+static void
+standby_lost(struct engine *engine, struct vm *vm)
+{
+	vm->deserted = false;
+	care_release(engine, vm, "the configuration has no standby for it any more");
+	if (vm->config && vm->kept.goal == PLAN_RUN && !vm_is_well(vm))
+		care_need_human(engine, vm,
+				"who stands in for it is its standby no more: end that one first");
+}
+
 /* What has passed by itself. */
 static void
 tidy(struct engine *engine, struct vm *vm)
@@ -417,8 +440,8 @@ tidy(struct engine *engine, struct vm *vm)
 	}
 	if (vm->presence == PRESENCE_RUNS && vm->kept.goal == PLAN_NONE && vm->config)
 		care_set_goal(engine, vm, PLAN_RUN); /* it came, or was there before us */
-	if (vm->kept.replaced != REPLACED_NOT && !vm->standby)
-		care_release(engine, vm, "the configuration has no standby for it any more");
+	if (vm->kept.replaced != REPLACED_NOT && (!vm->standby || vm->deserted))
+		standby_lost(engine, vm);
 	if (vm->kept.replaced == REPLACED_ENDS && vm_is_off(vm->standby)) {
 		care_release(engine, vm, "it is to run itself");
 		care_set_goal(engine, vm, PLAN_RUN);

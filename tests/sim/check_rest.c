@@ -138,8 +138,8 @@ is_beyond_help(const struct config_vm *vm, const struct vm_truth *truth)
 	return d && d->phase == PHASE_SHUTDOWN && d->reason == REASON_SUSPEND;
 }
 
-/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby,
- * which is not started beside it either. */
+/* Who ends the standby on purpose wants neither; who wants the primary after it, not the standby.
+ * Neither is started beside the other. */
 static bool
 is_excused_by_other(const struct world *world, const struct config_vm *vm,
 		    const struct watched *watched)
@@ -149,7 +149,8 @@ is_excused_by_other(const struct world *world, const struct config_vm *vm,
 
 	if (vm->standby >= 0) {
 		other = watched_of(world, vms[vm->standby].provider.name);
-		return other->person == PERSON_OFF || other->person == PERSON_UNCLEAR;
+		return other->vm->domain || other->person == PERSON_OFF ||
+		       other->person == PERSON_UNCLEAR;
 	}
 	if (vm->standby_of < 0)
 		return false;

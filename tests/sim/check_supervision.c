@@ -354,6 +354,22 @@ dependents_first(struct world *world, const struct action *action, const struct 
 	}
 }
 
+/* Of a VM and its standby one is started only while the other is off, for all that the engine was
+ * told: they may have the same disks. */
+static void
+alone(struct world *world, const struct action *action, const struct config_vm *vm)
+{
+	int32_t place = vm->standby >= 0 ? vm->standby : vm->standby_of;
+	const struct watched *other;
+
+	if ((action->verb != VERB_START && action->verb != VERB_RESTORE) || place < 0)
+		return;
+	other = watched_of(world, world->daemon.config->vms[place].provider.name);
+	if (other && check_lives(other->vm) && other->born_ms + SLACK_MS < world->check->states_ms)
+		check_fail(world, "alone", "%s is started, and %s is not off", action->name,
+			   other->vm->def.name);
+}
+
 void
 supervision_action(struct world *world, const struct action *action)
 {
@@ -371,6 +387,7 @@ supervision_action(struct world *world, const struct action *action)
 	if (!OF_ITS_OWN(action) || !vm)
 		return;
 	needs_first(world, action, vm);
+	alone(world, action, vm);
 	not_for_unknown(world, action, vm);
 	if (action->verb == VERB_PAUSE) {
 		watched->blocked++;

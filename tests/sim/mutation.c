@@ -74,6 +74,25 @@ shut_first(struct world *world, struct effect *effect)
 	return true;
 }
 
+/* Its standby is started in its place, and it goes on. */
+static bool
+start_standby(struct world *world, struct effect *effect)
+{
+	const struct config *config = world->daemon.config;
+
+	if (!is_own(effect, ACTION_RESTART))
+		return true;
+	for (size_t i = 0; i < config->vms_count; i++)
+		if (config->vms[i].standby >= 0 &&
+		    strcmp(config->vms[i].provider.name, effect->action.name) == 0) {
+			effect->action.verb = VERB_START;
+			TEXT_SET(effect->action.name,
+				 config->vms[config->vms[i].standby].provider.name);
+			break;
+		}
+	return true;
+}
+
 static bool
 same_id(struct world *world, struct effect *effect)
 {
@@ -125,6 +144,7 @@ const struct mutation mutations[] = {
     {"one-action", "shutdowns go to the first VM", shut_first, NULL},
     {"dependents-first", "shutdowns go to the first VM", shut_first, NULL},
     {"needs-first", "all services are said to be up", NULL, all_up},
+    {"alone", "a standby is started while its primary runs", start_standby, NULL},
     {"unknown", "all services are said to be down", NULL, all_down},
     {"left-alone", "the dead are restarted, not cleared away", restart_dead, NULL},
     {"maintenance", "the dead are destroyed, not cleared away", destroy_dead, NULL},

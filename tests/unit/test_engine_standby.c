@@ -223,14 +223,96 @@ test_the_configuration_loses_its_standby(void **state)
 	(void)state;
 	stand_in(false);
 	cure_service("www", "80/tcp");
-	run(MIN_MS);
+	run(120 * MIN_MS); /* it may be restarted again */
 	w->log[0] = '\0';
 	w->vms[0].standby = w->vms[1].standby_of = -1;
 	reload();
-	run(10000);
-	assert_monitor("www", MONITOR_HUMAN); /* it was restarted as often as it may be */
+	run(10 * MIN_MS);
+	expect_log("");
+	assert_monitor("www", MONITOR_HUMAN); /* and not started beside it */
 	assert_monitor("www2", MONITOR_WATCHING);
 	assert_int_equal(count_events(EVENT_STANDBY_RELEASED, "www"), 1);
+	assert_int_equal(count_events(EVENT_NEEDS_HUMAN, "www"), 1);
+	ask("noc-1", VERB_SHUTDOWN, "www2", 0);
+	run(10000);
+	ask("noc-2", VERB_LAUNCH, "www", 0);
+	run(20000);
+	expect_log("shutdown www2\npause shop\nstart www\nunpause shop\n");
+	assert_monitor("www", MONITOR_WATCHING);
+}
+
+static void
+test_the_configuration_has_another_standby(void **state)
+{
+	(void)state;
+	stand_in(false);
+	cure_service("www", "80/tcp");
+	run(120 * MIN_MS);
+	add_vm("www3");
+	w->vms[1].standby_of = -1;
+	set_standby("www", "www3");
+	w->log[0] = '\0';
+	reload();
+	run(10 * MIN_MS);
+	expect_log("pause shop\n");
+	assert_monitor("www", MONITOR_HUMAN);
+	assert_monitor("www2", MONITOR_WATCHING);
+	assert_int_equal(count_events(EVENT_STANDBY_RELEASED, "www"), 1);
+}
+
+/* ---- a person starts the standby ---- */
+
+static void
+test_a_primary_is_not_started_beside_its_standby(void **state)
+{
+	(void)state;
+	use_standby(false);
+	w->fakes[0].on_crash = ON_DESTROY;
+	w->vms[0].policy.start_delay_ms = MIN_MS;
+	reload();
+	run(2000);
+	guest_ends("www", REASON_CRASH);
+	run(5000);
+	expect_log("reap www\npause shop\n");
+	xl_create("www2");
+	run(10 * MIN_MS);
+	expect_log("");
+	xl_destroy("www2");
+	run(2 * MIN_MS);
+	expect_log("start www\nunpause shop\n");
+}
+
+static void
+test_a_launch_of_the_primary_beside_its_standby(void **state)
+{
+	(void)state;
+	use_standby(false);
+	ask("noc-1", VERB_SHUTDOWN, "www", 0);
+	run(10000);
+	xl_create("www2");
+	run(10000);
+	w->log[0] = '\0';
+	ask("noc-2", VERB_LAUNCH, "www", 0);
+	run(10000);
+	expect_log("");
+	assert_request("noc-2", REQUEST_FAILED, "www: its standby www2 is not off");
+}
+
+/* Both are off, and both are to run: the one that begins is alone. */
+static void
+test_a_launch_of_both(void **state)
+{
+	(void)state;
+	use_standby(false);
+	ask("noc-1", VERB_SHUTDOWN, "www", 0);
+	run(10000);
+	w->log[0] = '\0';
+	ask("noc-2", VERB_LAUNCH, "www", 0);
+	ask("noc-3", VERB_LAUNCH, "www2", 0);
+	run(20000);
+	expect_log("start www\nunpause shop\n");
+	assert_request("noc-2", REQUEST_SUCCEEDED, "");
+	assert_request("noc-3", REQUEST_FAILED, "www2: www, whose standby it is, is not off");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -251,6 +333,10 @@ main(void)
 	    TEST(test_shutdown_of_all_with_a_standby_in_place),
 	    TEST(test_a_boot_of_the_host_tries_the_primary_again),
 	    TEST(test_the_configuration_loses_its_standby),
+	    TEST(test_the_configuration_has_another_standby),
+	    TEST(test_a_primary_is_not_started_beside_its_standby),
+	    TEST(test_a_launch_of_the_primary_beside_its_standby),
+	    TEST(test_a_launch_of_both),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
