@@ -12,6 +12,14 @@
 #define REPLACE_DELAY_MAX_MS (5 * 60 * 1000)
 #define RETRY_MS (30 * 1000) /* after a burial that failed */
 
+/* A guest that resets itself softly (kexec) wants to go on too; as the domain cannot be taken over
+ * without a monitor of xl's own, it begins anew. */
+bool
+death_is_reboot(uint32_t reason)
+{
+	return reason == REASON_REBOOT || reason == REASON_SOFT_RESET;
+}
+
 static enum on_action
 death_policy(const struct domain *domain)
 {
@@ -19,6 +27,7 @@ death_policy(const struct domain *domain)
 	case REASON_POWEROFF:
 		return domain->figures.on_poweroff;
 	case REASON_REBOOT:
+	case REASON_SOFT_RESET:
 		return domain->figures.on_reboot;
 	case REASON_CRASH:
 	case REASON_WATCHDOG:
@@ -42,7 +51,7 @@ death_delay_ms(const struct engine *engine, struct vm *vm)
 {
 	int64_t delay_ms;
 
-	if (vm->domain->state.reason == REASON_REBOOT ||
+	if (death_is_reboot(vm->domain->state.reason) ||
 	    engine->now.mono_ms - vm->born_ms >= QUICK_DEATH_MS) {
 		vm->quick_deaths = 0;
 		return 0;

@@ -514,6 +514,7 @@ struct domain *domain_find(const struct engine *engine, uint32_t domid);
 /* death.c: what becomes of a dead domain that is ours */
 void death_settle(struct engine *engine, struct vm *vm);
 void death_outcome(struct engine *engine, struct vm *vm, enum request_state state);
+bool death_is_reboot(uint32_t reason); /* enum shutdown_reason */
 int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c: the requests that are known, and their ends */

@@ -87,7 +87,7 @@ is_of_an_action(const struct engine *engine, const struct vm *vm)
 static bool
 ends_to_begin(const struct engine *engine, const struct vm *vm)
 {
-	return end_reason(vm) == REASON_REBOOT ||
+	return death_is_reboot(end_reason(vm)) ||
 	       (is_of_an_action(engine, vm) && vm->acted_verb == VERB_REBOOT);
 }
 
@@ -107,11 +107,12 @@ static void
 notice_off(struct engine *engine, struct vm *vm, enum vm_state state, bool unlisted)
 {
 	uint32_t reason = unlisted ? REASON_UNKNOWN : end_reason(vm);
-	bool filed = reason == REASON_REBOOT && vm->verb == ACTION_REAP; /* on_reboot says so */
+	bool reboots = death_is_reboot(reason);
+	bool filed = reboots && vm->verb == ACTION_REAP; /* on_reboot says so */
 	bool told = filed || reason == REASON_POWEROFF || reason == REASON_SUSPEND;
 	bool ours = !unlisted && is_of_an_action(engine, vm);
 
-	if (ours || (reason == REASON_REBOOT && !filed) || vm->kept.goal != PLAN_RUN)
+	if (ours || (reboots && !filed) || vm->kept.goal != PLAN_RUN)
 		return;
 	if (vm->verb == ACTION_REPLACE)
 		return; /* its file has it started again */

@@ -264,7 +264,7 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 	else if (state == VM_SHUTTING_DOWN || state == VM_SHUTDOWN)
 		text_set(text, size,
 			 reason == REASON_POWEROFF ? "the guest powered off"
-			 : reason == REASON_REBOOT ? "the guest rebooted"
+			 : death_is_reboot(reason) ? "the guest rebooted"
 						   : "destroyed on the host");
 	else if (state == VM_PAUSED)
 		text_set(text, size, "paused on the host");

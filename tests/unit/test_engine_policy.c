@@ -670,12 +670,28 @@ test_maintenance_without_end(void **state)
 	assert_int_equal(count_events(EVENT_MAINTENANCE_ENDED, "www"), 1);
 }
 
+/* A guest's kexec ends its domain, and nothing else would start it again. */
+static void
+test_a_soft_reset_is_a_reboot(void **state)
+{
+	(void)state;
+	use_running_three();
+	guest_ends("www", REASON_SOFT_RESET);
+	run(MIN_MS);
+	expect_log("replace www\n");
+	assert_monitor("www", MONITOR_WATCHING);
+	assert_int_equal(count_events(EVENT_VM_CRASHED, "www"), 0);
+	assert_int_equal(count_events(EVENT_LEFT_ALONE, "www"), 0);
+	assert_int_equal(count_events(EVENT_NEEDS_HUMAN, "www"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(test_a_soft_reset_is_a_reboot),
 	    TEST(test_launch_in_order),
 	    TEST(test_independent_ones_side_by_side),
 	    TEST(test_not_without_autostart),
