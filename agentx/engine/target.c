@@ -9,7 +9,7 @@
 
 #define FAST_PART 10 /* of the interval, while something is changing */
 #define FAST_MS 200  /* but not under that */
-#define LATE_MS 1000 /* beyond its time an attempt is not waited for */
+#define LATE_MS 1000 /* beyond its time an attempt is not waited for: PROBE_PATIENCE_MS */
 
 static bool
 service_is_changing(const struct service *service)

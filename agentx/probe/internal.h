@@ -49,7 +49,7 @@ struct probe {
 	bool begun, resent;
 	uint8_t payload;     /* udp: enum probe_payload */
 	uint16_t sequence;   /* icmp */
-	int64_t begun_us;    /* clock_mono_us() */
+	int64_t begun_us;    /* clock_mono_us(); until it has begun: when it was asked for */
 	uint64_t nonce;	     /* udp, icmp: random */
 	char *command;	     /* plugin */
 	struct child *child; /* plugin: the process */

@@ -14,7 +14,8 @@
  *
  * Attempts wait in order where too many are under way: of TCP and UDP together half of the
  * descriptors that the process may open, 1,024 of ICMP, 16 plugins. What waits has not begun, so
- * its deadline does not run.
+ * its deadline does not run; what has waited for its timeout and PROBE_PATIENCE_MS more ends in an
+ * error when its turn comes, without having begun, as nobody waits for its answer any more.
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -24,6 +25,7 @@
 #include "base/messages.h"
 
 #define PROBE_TIMEOUT_MAX_MS 600000
+#define PROBE_PATIENCE_MS 1000
 
 struct event_base;
 struct prober;
@@ -45,7 +47,8 @@ struct probe_target {
  *   down    refused, or an ICMP message said that it cannot be reached; exit status 2 (CRITICAL)
  *   silent  no answer in time; a plugin that had not ended was killed
  *   error   trouble of our own, which says nothing of the service: no descriptor, permission, route
- *           or room to send; a malformed target; any other end of a plugin
+ *           or room to send; a malformed target; too many attempts before it; any other end of a
+ *           plugin
  */
 struct probe_result {
 	uint64_t tag;	     /* as given to prober_start() */

@@ -187,6 +187,25 @@ probe_begin(struct probe *probe)
 		kind->begin(probe);
 }
 
+/* Who asked has given it up, and may have asked anew: what it would say is of no use. */
+static bool
+probe_is_stale(const struct probe *probe)
+{
+	return clock_mono_us() - probe->begun_us >
+	       (probe->timeout_ms + PROBE_PATIENCE_MS) * INT64_C(1000);
+}
+
+/* Of a pool's queue the first that is worth its while; those before it end. NULL: there is none. */
+static struct probe *
+prober_next(struct prober *prober, size_t pool)
+{
+	struct probe *probe;
+
+	while ((probe = TAILQ_FIRST(&prober->pools[pool].queue)) && probe_is_stale(probe))
+		probe_finish(probe, PROBE_ERROR, -1, "too many attempts are under way");
+	return probe;
+}
+
 static void
 prober_turn(evutil_socket_t fd, short what, void *arg)
 {
@@ -198,8 +217,8 @@ prober_turn(evutil_socket_t fd, short what, void *arg)
 	for (size_t i = 0; i < POOL_COUNT; i++) {
 		unsigned left = pools[i].turn;
 
-		while (prober->pools[i].begun < prober->pools[i].limit &&
-		       (probe = TAILQ_FIRST(&prober->pools[i].queue))) {
+		while ((probe = prober_next(prober, i)) &&
+		       prober->pools[i].begun < prober->pools[i].limit) {
 			if (left-- == 0) {
 				prober_wake(prober);
 				break;
@@ -264,6 +283,7 @@ prober_start(struct prober *prober, const struct probe_target *target, uint64_t 
 	probe->kind = kinds[target->kind];
 	probe->tag = tag;
 	probe->fd = -1;
+	probe->begun_us = clock_mono_us();
 	probe->payload = (uint8_t)target->payload;
 	probe->timeout_ms = timeout_within(target->timeout_ms);
 	if (probe->kind->has_address)

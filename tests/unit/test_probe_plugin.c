@@ -323,20 +323,45 @@ static void
 test_a_crowd_waits(void **state)
 {
 	struct probe_target slow = plugin("/bin/sleep 2", LONG_MS),
-			    quick = plugin("/bin/true", 1500);
+			    quick = plugin("/bin/true", 1900);
 
 	(void)state;
 	for (uint64_t tag = 0; tag < 16; tag++)
 		run_start(&slow, tag);
-	for (uint64_t tag = 16; tag < 40; tag++)
+	for (uint64_t tag = 16; tag < 24; tag++)
 		run_start(&quick, tag);
-	while (run.count < 40) {
+	while (run.count < 24) {
 		run_until(run.count + 1);
 		count_children();
 	}
-	for (uint64_t tag = 0; tag < 40; tag++)
+	for (uint64_t tag = 0; tag < 24; tag++)
 		assert_int_equal(run.results[tag].outcome, PROBE_UP);
 	assert_in_range(most_children, 2, 16);
+	no_child_is_left();
+}
+
+/* What waits for longer than anybody waits for it is not run any more: those that come after it
+ * have their turn. */
+static void
+test_a_crowd_that_hangs(void **state)
+{
+	struct probe_target hung = plugin("/bin/sleep 5", 500), last = plugin("/bin/true", LONG_MS);
+	size_t stale = 0;
+
+	(void)state;
+	for (uint64_t tag = 0; tag < 200; tag++)
+		run_start(&hung, tag);
+	run_for(1400);
+	run_start(&last, 200);
+	run_until(201);
+	for (uint64_t tag = 0; tag < 200; tag++)
+		if (run.results[tag].outcome == PROBE_SILENT)
+			assert_string_equal(run.results[tag].text,
+					    "the plugin was killed after 500 ms");
+		else if (strcmp(run.results[tag].text, "too many attempts are under way") == 0)
+			stale++;
+	assert_in_range(stale, 100, 184);
+	assert_int_equal(run.results[200].outcome, PROBE_UP);
 	no_child_is_left();
 }
 
@@ -374,6 +399,7 @@ main(void)
 	    TEST(test_free_kills),
 	    TEST(test_others_children),
 	    TEST(test_a_crowd_waits),
+	    TEST(test_a_crowd_that_hangs),
 	    TEST(test_descriptors),
 	};
 
