@@ -11,6 +11,7 @@
 #define REPLACE_DELAY_MS 5000	   /* times the quick deaths in a row */
 #define REPLACE_DELAY_MAX_MS (5 * 60 * 1000)
 #define RETRY_MS (30 * 1000) /* after a burial that failed */
+#define BURIALS_MAX 3	     /* that failed of one domain: it is beyond us */
 
 /* A guest that resets itself softly (kexec) wants to go on too; as the domain cannot be taken over
  * without a monitor of xl's own, it begins anew. */
@@ -126,6 +127,10 @@ death_settle(struct engine *engine, struct vm *vm)
 {
 	enum on_action policy;
 
+	if (vm->burials >= BURIALS_MAX && !vm->domain)
+		care_human_over(engine, vm, "its dead domain is gone");
+	if (!vm->domain)
+		vm->burials = vm->unburied_domid = 0;
 	if (vm->owed)
 		death_make_up(engine, vm);
 	if (!death_is_ours(engine, vm))
@@ -161,6 +166,13 @@ death_outcome(struct engine *engine, struct vm *vm, enum request_state state)
 	vm->reaped = false;
 	vm->owed = state == REQUEST_UNDECIDED && vm->verb == ACTION_REPLACE && !vm_is_watched(vm);
 	vm->bury_at_ms = engine->now.mono_ms + RETRY_MS;
+	if (!vm->domain || vm->domain->domid != vm->action_domid)
+		return;
+	vm->burials = vm->unburied_domid == vm->action_domid ? vm->burials + 1 : 1;
+	vm->unburied_domid = vm->action_domid;
+	vm->reaped = vm->burials >= BURIALS_MAX;
+	if (vm->reaped)
+		care_need_human(engine, vm, "its dead domain cannot be cleared away");
 }
 
 int64_t

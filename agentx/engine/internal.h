@@ -191,12 +191,13 @@ struct vm {
 	bool crashed;	       /* and does not run again yet */
 	uint32_t buried;       /* enum shutdown_reason of the dead domain that is being replaced */
 	bool reaped;	       /* the dead domain was dealt with, or is to stay */
-	bool owed;	       /* a start after a death, which was cut off */
-	bool unsaved;	       /* kept differs from the store */
-	bool touched;	       /* to be settled */
-	uint32_t shown;	       /* state that its row shows; 0: it has none */
-	struct mib_vm *row;    /* NULL: it has none */
-	struct mib_plan *plan_row; /* likewise */
+	uint32_t burials, unburied_domid; /* how many failed, of the dead domain of that id */
+	bool owed;			  /* a start after a death, which was cut off */
+	bool unsaved;			  /* kept differs from the store */
+	bool touched;			  /* to be settled */
+	uint32_t shown;			  /* state that its row shows; 0: it has none */
+	struct mib_vm *row;		  /* NULL: it has none */
+	struct mib_plan *plan_row;	  /* likewise */
 
 	/* graph.c: what the configuration says of it and the others */
 	struct vm *standby, *primary; /* NULL: none */

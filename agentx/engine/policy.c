@@ -215,7 +215,7 @@ repair_makes_sense(const struct engine *engine, struct vm *vm)
 static bool
 rule_preserved(struct engine *engine, struct vm *vm)
 {
-	if (vm->acted_by_us && vm->acted_domid == vm->domain->domid &&
+	if (vm->acted_by_us && !vm->kept.needs_human && vm->acted_domid == vm->domain->domid &&
 	    vm->kept.state == VM_SHUTDOWN)
 		request_internal(engine, vm, ACTION_REAP, ON_DESTROY);
 	else

@@ -111,7 +111,8 @@ vm_state_dead(const struct vm *vm)
 	case REASON_SUSPEND:
 		return VM_SUSPENDING; /* saved or migrated, until it is gone or runs on */
 	default:
-		return vm->reaped ? VM_SHUTDOWN : VM_SHUTTING_DOWN;
+		return vm->reaped || vm->unburied_domid == vm->domain->domid ? VM_SHUTDOWN
+									     : VM_SHUTTING_DOWN;
 	}
 }
 

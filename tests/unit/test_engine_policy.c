@@ -670,6 +670,29 @@ test_maintenance_without_end(void **state)
 	assert_int_equal(count_events(EVENT_MAINTENANCE_ENDED, "www"), 1);
 }
 
+/* It is tried a few times, and then somebody is called, who sees the VM off all the while. */
+static void
+test_a_dead_domain_that_cannot_be_cleared_away(void **state)
+{
+	(void)state;
+	use_running_three();
+	w->fakes[place_of("www")].fails = ACTION_REAP;
+	guest_ends("www", REASON_POWEROFF);
+	run(10 * MIN_MS);
+	expect_log("reap www\nreap www\nreap www\n");
+	assert_monitor("www", MONITOR_HUMAN);
+	assert_vm("www", VM_SHUTDOWN);
+	assert_int_equal(count_events(EVENT_NEEDS_HUMAN, "www"), 1);
+	assert_int_equal(count_events(EVENT_VM_STATE_CHANGED, "www"), 2);
+	xl_destroy("www");
+	run(MIN_MS);
+	assert_monitor("www", MONITOR_OFF);
+	assert_int_equal(count_events(EVENT_NEEDS_HUMAN_OVER, "www"), 1);
+	ask("noc-1", VERB_LAUNCH, "www", 0);
+	run(20000);
+	expect_log("start www\n");
+}
+
 /* A guest's kexec ends its domain, and nothing else would start it again. */
 static void
 test_a_soft_reset_is_a_reboot(void **state)
@@ -692,6 +715,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_soft_reset_is_a_reboot),
+	    TEST(test_a_dead_domain_that_cannot_be_cleared_away),
 	    TEST(test_launch_in_order),
 	    TEST(test_independent_ones_side_by_side),
 	    TEST(test_not_without_autostart),
