@@ -228,11 +228,14 @@ tell(struct engine *engine, enum event_type type, const struct vm *vm, const cha
 			 text);
 }
 
-/* From what an engine before us kept, on its clock, to ours. */
+/* From what an engine before us kept, on its clock, to ours; at most so far ahead as it can be, as
+ * the wall clock may have been set back since, or not be right yet. */
 static int64_t
-mono_of(const struct engine *engine, int64_t wall_ms)
+mono_of(const struct engine *engine, int64_t wall_ms, int64_t ahead_ms)
 {
-	return engine->now.mono_ms + (wall_ms - engine->now.wall_ms);
+	int64_t left_ms = wall_ms - engine->now.wall_ms;
+
+	return engine->now.mono_ms + (left_ms < ahead_ms ? left_ms : ahead_ms);
 }
 
 void
@@ -241,11 +244,12 @@ care_restore(struct engine *engine, struct vm *vm)
 	if (vm->kept.goal == 0)
 		vm->kept.goal = PLAN_NONE;
 	for (size_t i = 0; i < RESTARTS_KEPT && vm->kept.restarts_wall_ms[i] != 0; i++)
-		vm->policy.restarts_ms[i] = mono_of(engine, vm->kept.restarts_wall_ms[i]);
+		vm->policy.restarts_ms[i] = mono_of(engine, vm->kept.restarts_wall_ms[i], 0);
 	vm->policy.maintenance_ms = vm->kept.maintenance_wall_ms == INT64_MAX
 					? INT64_MAX
-					: mono_of(engine, vm->kept.maintenance_wall_ms);
-	vm->policy.memory_rest_ms = mono_of(engine, vm->kept.memory_rest_wall_ms);
+					: mono_of(engine, vm->kept.maintenance_wall_ms,
+						  vm->kept.maintenance_s * INT64_C(1000));
+	vm->policy.memory_rest_ms = mono_of(engine, vm->kept.memory_rest_wall_ms, MEMORY_REST_MS);
 }
 
 void

@@ -7,6 +7,8 @@
 #include "base/timers.h"
 #include "engine/engine.h"
 
+#define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
+
 struct vm;
 struct need;
 struct target;

@@ -10,7 +10,6 @@
 #define OURS_MS 300000 /* an end that an action asked for so lately is of its making */
 #define UNSURE_MS 10000
 #define BOOT_LATELY_MS (10 * 60 * 1000)
-#define MEMORY_REST_MS 3600000 /* memory that a person has set stays so long */
 
 /*
  * ---- 4. What is done on purpose is respected ----

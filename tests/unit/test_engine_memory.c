@@ -152,16 +152,38 @@ test_no_memory_in_maintenance(void **state)
 	expect_log("");
 }
 
+/* A wall clock that was set back does not make it longer. */
+static void
+test_memory_that_a_person_sets_stays_for_an_hour(void **state)
+{
+	struct fake_vm *www = use_memory();
+
+	(void)state;
+	ask("noc-1", VERB_MEMORY, "www", 300);
+	www->used_percent = 95;
+	w->now.wall_ms -= INT64_C(86400000);
+	restart_engine();
+	run(59 * 60000);
+	expect_log("memory 300 www\n");
+	run(90000);
+	expect_log("memory 364 www\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_memory_grows_and_shrinks),	TEST(test_memory_is_left_what_is_used),
-	    TEST(test_memory_wants_fresh_figures),	TEST(test_memory_of_the_host_is_shared),
-	    TEST(test_memory_that_a_person_sets_stays), TEST(test_memory_marks_are_set),
-	    TEST(test_no_memory_in_maintenance),	TEST(test_memory_of_unknown_target_stays),
+	    TEST(test_memory_grows_and_shrinks),
+	    TEST(test_memory_is_left_what_is_used),
+	    TEST(test_memory_wants_fresh_figures),
+	    TEST(test_memory_of_the_host_is_shared),
+	    TEST(test_memory_that_a_person_sets_stays),
+	    TEST(test_memory_marks_are_set),
+	    TEST(test_memory_that_a_person_sets_stays_for_an_hour),
+	    TEST(test_no_memory_in_maintenance),
+	    TEST(test_memory_of_unknown_target_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

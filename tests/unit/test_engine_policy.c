@@ -693,6 +693,34 @@ test_a_dead_domain_that_cannot_be_cleared_away(void **state)
 	expect_log("start www\n");
 }
 
+#define YEAR_MS (365 * 24 * 60 * MIN_MS)
+
+/* The engine begins before the wall clock is right: what is kept is of the future, for a year. */
+static void
+test_a_clock_that_was_set_back(void **state)
+{
+	(void)state;
+	use_running_three();
+	fail_service("www", "80/tcp");
+	while (!strstr(w->log, "restart www"))
+		run(100);
+	cure_service("www", "80/tcp");
+	run(MIN_MS);
+	ask("noc-1", VERB_MAINTENANCE, "dns", 600);
+	w->vms[place_of("www")].policy.restart_limit = 1;
+	w->now.wall_ms -= YEAR_MS;
+	restart_engine();
+	w->log[0] = '\0';
+	run(9 * MIN_MS);
+	assert_monitor("dns", MONITOR_MAINTENANCE);
+	run(2 * MIN_MS);
+	assert_monitor("dns", MONITOR_WATCHING);
+	run(60 * MIN_MS);
+	fail_service("www", "80/tcp");
+	run(MIN_MS);
+	expect_log("restart www\n");
+}
+
 /* A guest's kexec ends its domain, and nothing else would start it again. */
 static void
 test_a_soft_reset_is_a_reboot(void **state)
@@ -714,6 +742,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    TEST(test_a_clock_that_was_set_back),
 	    TEST(test_a_soft_reset_is_a_reboot),
 	    TEST(test_a_dead_domain_that_cannot_be_cleared_away),
 	    TEST(test_launch_in_order),
