@@ -527,6 +527,11 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 	bool unsure = outcome->state == REQUEST_UNDECIDED && vm->policy.fails < UNSURE_MAX;
 	int64_t wait_ms = RETRY_MS;
 
+	if (verb == VERB_MEMORY) { /* of no weight for all else */
+		if (outcome->state != REQUEST_SUCCEEDED)
+			vm->policy.memory_next_ms = engine->now.mono_ms + RETRY_MAX_MS;
+		return;
+	}
 	if (outcome->state == REQUEST_SUCCEEDED) {
 		vm->policy.fails = 0;
 		vm->policy.retry_ms = 0;

@@ -169,6 +169,33 @@ test_memory_that_a_person_sets_stays_for_an_hour(void **state)
 	expect_log("memory 364 www\n");
 }
 
+/* Nothing else waits for it. */
+static void
+test_a_change_of_memory_that_fails(void **state)
+{
+	struct config_vm *vm;
+
+	(void)state;
+	use_three();
+	vm = &w->vms[place_of("www")];
+	vm->memory_min_mib = 128;
+	vm->memory_max_mib = 512;
+	begin();
+	run(5 * MIN_MS);
+	w->log[0] = '\0';
+	w->fakes[place_of("www")].fails = VERB_MEMORY;
+	w->fakes[place_of("www")].used_percent = 95;
+	run(5 * MIN_MS);
+	expect_log("memory 320 www\nmemory 320 www\nmemory 320 www\nmemory 320 www\n"
+		   "memory 320 www\n");
+	while (!strstr(w->log, "memory"))
+		run(10);
+	run(ACTION_MS + 10);
+	xl_destroy("nfs");
+	run(100);
+	expect_log("memory 320 www\npause www\n");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -182,6 +209,7 @@ main(void)
 	    TEST(test_memory_that_a_person_sets_stays),
 	    TEST(test_memory_marks_are_set),
 	    TEST(test_memory_that_a_person_sets_stays_for_an_hour),
+	    TEST(test_a_change_of_memory_that_fails),
 	    TEST(test_no_memory_in_maintenance),
 	    TEST(test_memory_of_unknown_target_stays),
 	};
