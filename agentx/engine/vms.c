@@ -100,6 +100,8 @@ vm_remove(struct engine *engine, struct vm *vm)
 		engine->order[i - 1]->rank = i - 1;
 	}
 	engine->order_count--;
+	if (engine->touched_from > vm->rank)
+		engine->touched_from--;
 	free(vm);
 }
 
