@@ -310,6 +310,8 @@ notice_host(struct engine *engine)
 
 	if (engine->host.memory_kib == 0 || !engine->states_ok)
 		return;
+	if (uuid_is_zero(engine->host.boot_id) && !uuid_is_zero(engine->boot_id))
+		return; /* it is not known, and no other for that */
 	engine->boot_known = true;
 	if (!uuid_equal(engine->boot_id, engine->host.boot_id))
 		host_booted(engine);

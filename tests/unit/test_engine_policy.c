@@ -693,6 +693,23 @@ test_a_dead_domain_that_cannot_be_cleared_away(void **state)
 	expect_log("start www\n");
 }
 
+static void
+test_a_boot_that_is_not_known_is_none(void **state)
+{
+	(void)state;
+	use_running_three();
+	ask("noc-1", VERB_SHUTDOWN, "www", 0);
+	run(10000);
+	restart_engine();
+	w->boots = 0; /* its id could not be read */
+	run(MIN_MS);
+	expect_log("shutdown www\n");
+	w->boots = 1;
+	run(MIN_MS);
+	expect_log("");
+	assert_monitor("www", MONITOR_OFF);
+}
+
 #define YEAR_MS (365 * 24 * 60 * MIN_MS)
 
 /* The engine begins before the wall clock is right: what is kept is of the future, for a year. */
@@ -743,6 +760,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_a_clock_that_was_set_back),
+	    TEST(test_a_boot_that_is_not_known_is_none),
 	    TEST(test_a_soft_reset_is_a_reboot),
 	    TEST(test_a_dead_domain_that_cannot_be_cleared_away),
 	    TEST(test_launch_in_order),
