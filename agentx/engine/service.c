@@ -417,6 +417,16 @@ service_follow(struct engine *engine, struct vm *vm)
 		service_carry_all(engine, vm->primary, state);
 }
 
+/* It is not probed now, or is not to be, as another carries it since the last configuration. */
+static bool
+service_is_to_be_carried(const struct service *service)
+{
+	const struct vm *carrier = service_carrier(service);
+
+	return !service->watched || service_is_stood_in(service) ||
+	       (carrier && carrier->presence != PRESENCE_RUNS);
+}
+
 void
 service_load(struct engine *engine)
 {
@@ -436,7 +446,7 @@ service_load(struct engine *engine)
 	for (size_t i = 0; i < graph->services_count; i++) {
 		struct service *service = graph->services[i];
 
-		if (!service->watched)
+		if (service_is_to_be_carried(service))
 			service_carry(engine, service, SERVICE_UNKNOWN);
 		target_schedule(engine, service->target);
 	}

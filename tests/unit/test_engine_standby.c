@@ -228,7 +228,7 @@ test_the_configuration_loses_its_standby(void **state)
 	w->vms[0].standby = w->vms[1].standby_of = -1;
 	reload();
 	run(10 * MIN_MS);
-	expect_log("");
+	expect_log("pause shop\n");
 	assert_monitor("www", MONITOR_HUMAN); /* and not started beside it */
 	assert_monitor("www2", MONITOR_WATCHING);
 	assert_int_equal(count_events(EVENT_STANDBY_RELEASED, "www"), 1);
@@ -237,8 +237,32 @@ test_the_configuration_loses_its_standby(void **state)
 	run(10000);
 	ask("noc-2", VERB_LAUNCH, "www", 0);
 	run(20000);
-	expect_log("shutdown www2\npause shop\nstart www\nunpause shop\n");
+	expect_log("shutdown www2\nstart www\nunpause shop\n");
 	assert_monitor("www", MONITOR_WATCHING);
+}
+
+/* The standby's own counts from then on, as the primary's would be probed where nobody answers. */
+static void
+test_the_standby_gets_a_service_of_its_own(void **state)
+{
+	(void)state;
+	stand_in(false);
+	cure_service("www", "80/tcp");
+	run(120 * MIN_MS);
+	assert_service("www", "80/tcp", SERVICE_UP);
+	w->log[0] = '\0';
+	add_service("www2", "80/tcp");
+	reload();
+	run(MIN_MS);
+	assert_service("www", "80/tcp", SERVICE_UP);
+	expect_log("");
+	fail_service("www2", "80/tcp");
+	run(MIN_MS);
+	expect_log("pause shop\nrestart www2\n");
+	cure_service("www2", "80/tcp");
+	run(MIN_MS);
+	expect_log("unpause shop\n");
+	assert_service("www", "80/tcp", SERVICE_UP);
 }
 
 static void
@@ -333,6 +357,7 @@ main(void)
 	    TEST(test_shutdown_of_all_with_a_standby_in_place),
 	    TEST(test_a_boot_of_the_host_tries_the_primary_again),
 	    TEST(test_the_configuration_loses_its_standby),
+	    TEST(test_the_standby_gets_a_service_of_its_own),
 	    TEST(test_the_configuration_has_another_standby),
 	    TEST(test_a_primary_is_not_started_beside_its_standby),
 	    TEST(test_a_launch_of_the_primary_beside_its_standby),
