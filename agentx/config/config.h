@@ -23,15 +23,19 @@ struct config_watch {
 };
 
 /* A service that a VM or an external host offers. */
+/* What no answer over UDP means. As usual: down, but up where what is said asks for none. */
+enum config_silence { SILENCE_AS_USUAL, SILENCE_DOWN, SILENCE_UP };
+
 struct config_service {
 	char name[SERVICE_NAME_SIZE]; /* "80/tcp", "icmp" where none is given */
 	int line;
-	uint32_t kind;		    /* enum service_kind */
-	uint16_t port;		    /* 0: has none */
-	char address[ADDRESS_SIZE]; /* where it is probed: its own, else its provider's */
-	char *command;		    /* of a plugin */
-	uint32_t payload;	    /* over UDP: enum probe_payload */
-	bool silence_is_up;	    /* of UDP: no answer, and no word that there is none */
+	uint32_t kind;		     /* enum service_kind */
+	uint16_t port;		     /* 0: has none */
+	char address[ADDRESS_SIZE];  /* where it is probed: its own, else its provider's */
+	char *command;		     /* of a plugin */
+	uint32_t payload;	     /* over UDP: enum probe_payload */
+	enum config_silence silence; /* as the section has it */
+	bool silence_is_up;	     /* of UDP: no answer, and no word that there is none */
 	struct config_watch watch;
 	uint64_t given; /* the reader's: a bit for each key that the file has */
 };

@@ -113,8 +113,8 @@ import_print(const struct config *config, const struct import *import, FILE *to)
 	TEXT_SET(file, import->file);
 	fprintf(to, "# From %s, a configuration of LauXen of 2008; see lauxen.conf(5).\n", file);
 	if (has_udp(config))
-		fputs("# A service over udp is up when it answers; one that never does needs a\n"
-		      "# section service with silence = up.\n",
+		fputs("# A service over udp is up when it answers; one that never does, but\n"
+		      "# for syslog's on port 514, needs a section service with silence = up.\n",
 		      to);
 	for (size_t i = 0; i < config->vms_count; i++)
 		print_vm(&config->vms[i], to);

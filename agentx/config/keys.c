@@ -21,7 +21,8 @@
 static const struct name driver_names[] = {{CONFIG_XEN, "xen"}, {CONFIG_SIM, "sim"}, {0, NULL}};
 static const struct name escalation_names[] = {{false, "fail"}, {true, "destroy"}, {0, NULL}};
 static const struct name answer_names[] = {{false, "no"}, {true, "yes"}, {0, NULL}};
-static const struct name silence_names[] = {{false, "down"}, {true, "up"}, {0, NULL}};
+static const struct name silence_names[] = {
+    {SILENCE_AS_USUAL, ""}, {SILENCE_DOWN, "down"}, {SILENCE_UP, "up"}, {0, NULL}};
 
 /* clang-format off */
 
@@ -121,8 +122,8 @@ static const struct key service_keys[] = {
 	    .doc = "of a Nagios plugin; %a: address, %p: port"},
 	{"payload", &kind_option, IN_SERVICE(payload), "", .choices = probe_payload_names,
 	    .doc = "what is said over udp; default: what is usual on its port"},
-	{"silence", &kind_switch, IN_SERVICE(silence_is_up), "down", .choices = silence_names,
-	    .doc = "no answer over udp, and no word that there is none: up or down"},
+	{"silence", &kind_option, IN_SERVICE(silence), "", .choices = silence_names,
+	    .doc = "no answer over udp, and no word that there is none: up or down; default: up where payload is empty"},
 	WATCH_KEYS(IN_SERVICE_WATCH, INHERITED),
 	{0},
 };

@@ -435,7 +435,7 @@ choice_print(const struct key *key, const void *field, FILE *to)
 	fprintf(to, "\"%s\"", name_of(key->choices, (int)*(const unsigned *)field));
 }
 
-/* Of an option and a switch, 0 is what is nothing out of the ordinary, and not printed. */
+/* Of an option 0 is what is nothing out of the ordinary, and not printed. */
 const struct kind kind_choice = {choice_parse, choice_print, NULL, NULL, false};
 const struct kind kind_option = {choice_parse, choice_print, number_given, NULL, false};
 
@@ -456,11 +456,4 @@ flag_print(const struct key *key, const void *field, FILE *to)
 	fprintf(to, "\"%s\"", name_of(key->choices, *(const bool *)field));
 }
 
-static bool
-flag_given(const void *field)
-{
-	return *(const bool *)field;
-}
-
 const struct kind kind_flag = {flag_parse, flag_print, NULL, NULL, false};
-const struct kind kind_switch = {flag_parse, flag_print, flag_given, NULL, false};

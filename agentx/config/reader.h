@@ -82,7 +82,7 @@ struct kind {
 
 extern const struct kind kind_path, kind_paths, kind_socket, kind_host, kind_text, kind_address,
     kind_uuid, kind_number, kind_count, kind_duration, kind_choice, kind_option, kind_flag,
-    kind_switch, kind_port, kind_command, kind_vm_name, kind_services, kind_needs;
+    kind_port, kind_command, kind_vm_name, kind_services, kind_needs;
 
 struct key {
 	const char *name;

@@ -7,6 +7,8 @@
 #include "base/mem.h"
 #include "config/reader.h"
 
+#define SYSLOG_PORT 514 /* whose usual payload is the empty one (probe/payload.c) */
+
 /* ---- inheritance ---- */
 
 static size_t
@@ -286,6 +288,18 @@ command_fill(struct config_service *service)
 	service->command = filled;
 }
 
+/* To the empty payload nobody answers: silence is all that can be hoped for. */
+static bool
+silence_is_up(const struct config_service *service)
+{
+	bool empty = service->payload == PAYLOAD_EMPTY ||
+		     (service->payload == PAYLOAD_BY_PORT && service->port == SYSLOG_PORT);
+
+	if (service->kind != SERVICE_UDP || service->silence != SILENCE_AS_USUAL)
+		return service->silence == SILENCE_UP;
+	return empty;
+}
+
 static void
 services_resolve(struct config_provider *provider, const struct around *around,
 		 struct errors *errors)
@@ -294,6 +308,7 @@ services_resolve(struct config_provider *provider, const struct around *around,
 		struct config_service *service = &provider->services[i];
 
 		inherit(SECTION_SERVICE, service->given, service, around);
+		service->silence_is_up = silence_is_up(service);
 		if (!service->command)
 			continue;
 		command_check(provider, service, errors);

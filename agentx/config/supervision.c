@@ -110,7 +110,7 @@ service_fault(const struct config_service *service)
 		return "has a command; write protocol = plugin, or remove it";
 	if (!plugin && !service->address[0])
 		return "has no address, nor has who offers it; add: address = ...";
-	if (service->kind != SERVICE_UDP && (service->payload || service->silence_is_up))
+	if (service->kind != SERVICE_UDP && (service->payload || service->silence))
 		return "has payload or silence, which are of udp only; remove them";
 	return NULL;
 }
