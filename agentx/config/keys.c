@@ -28,7 +28,7 @@ static const struct name silence_names[] = {
 
 /* What stands in supervision, and in any VM, external or service that has it otherwise. */
 #define WATCH_KEYS(in, value) \
-	{"interval", &kind_duration, in(interval_ms), value("10s"), .min = 100, .max = 3600000, \
+	{"interval", &kind_duration, in(interval_ms), value("10s"), .min = 200, .max = 3600000, \
 	    .doc = "between two probes of a service"}, \
 	{"timeout", &kind_duration, in(timeout_ms), value("2s"), .min = 10, .max = 600000, \
 	    .doc = "of a probe"}, \
@@ -50,7 +50,7 @@ static const struct name silence_names[] = {
 	    .doc = "then: wait, start or give-up"}, \
 	{"boot-allowance", &kind_duration, in(boot_ms), value("3min"), .min = 1000, .max = 86400000, \
 	    .doc = "from its start until its services must answer"}, \
-	{"restart-limit", &kind_count, in(restart_limit), value("3"), .min = 0, .max = 1000, \
+	{"restart-limit", &kind_count, in(restart_limit), value("3"), .min = 0, .max = 32, \
 	    .doc = "restarts in the window; 0: never"}, \
 	{"restart-window", &kind_duration, in(restart_window_ms), value("1h"), .min = 1000, .max = 604800000, \
 	    .doc = "in which restarts are counted"}, \
