@@ -172,9 +172,10 @@ check "and no other" sh -c "! grep -q www '$LX_DIR/follow'"
 vmctl unpause www db </dev/null >/dev/null
 
 # ---- lines for a configuration ----
-# pretender NUMBER NAME: a host without lauxend, whose snmpd has that lxHostName.
+# pretender NUMBER NAME: a host without lauxend, whose snmpd has an lxAgentVersion and that lxHostName.
 pretender() {
-	fleet_host "p$1" "$1" && FLEET_SNMPD_CONF="override $LX_ROOT.1.2.1.0 octet_str '$2'" fleet_snmpd "p$1"
+	local lines="override $LX_ROOT.1.1.1.0 octet_str 1"$'\n'"override $LX_ROOT.1.2.1.0 octet_str '$2'"
+	fleet_host "p$1" "$1" && FLEET_SNMPD_CONF=$lines fleet_snmpd "p$1"
 }
 pretender 11 'a" { } host "evil' && pretender 12 beta && pretender 13 twin && pretender 14 twin &&
 	pretender 15 '$HOME' && pretender 16 group || not_ok "hosts that pretend"
