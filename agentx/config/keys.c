@@ -118,7 +118,7 @@ static const struct key service_keys[] = {
 	{"port", &kind_port, IN_SERVICE(port), .min = 1, .max = 65535, .doc = "of tcp and udp"},
 	{"address", &kind_address, IN_SERVICE(address), .max = ADDRESS_SIZE - 1, .inherited = true,
 	    .doc = "instead of that of who offers it"},
-	{"command", &kind_command, IN_SERVICE(command), .max = 1023,
+	{"command", &kind_command, IN_SERVICE(command), .max = COMMAND_MAX,
 	    .doc = "of a Nagios plugin; %a: address, %p: port"},
 	{"payload", &kind_option, IN_SERVICE(payload), "", .choices = probe_payload_names,
 	    .doc = "what is said over udp; default: what is usual on its port"},

@@ -257,14 +257,18 @@ const struct kind kind_text = {text_parse, text_print, text_given, NULL, false};
 static bool
 address_parse(const struct place *place, const struct key *key, const char *value, void *field)
 {
-	unsigned char binary[sizeof(struct in6_addr)];
+	struct in6_addr binary; /* either's */
 	char text[INET6_ADDRSTRLEN];
 	int family = strchr(value, ':') ? AF_INET6 : AF_INET;
 
-	if (inet_pton(family, value, binary) != 1)
+	if (inet_pton(family, value, &binary) != 1)
 		return FAULT("%s is \"%s\"; write an IPv4 or IPv6 address, not a name", key->name,
 			     value);
-	text_set(field, key->max + 1, inet_ntop(family, binary, text, sizeof(text)));
+	if (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&binary))
+		return FAULT(
+		    "%s is \"%s\", which is good on one link only; write another one of it",
+		    key->name, value);
+	text_set(field, key->max + 1, inet_ntop(family, &binary, text, sizeof(text)));
 	return true;
 }
 

@@ -21,7 +21,8 @@
 
 #include "config/config.h"
 
-#define VMS_MAX 4096 /* a Dom0 holds fewer; as many externals */
+#define VMS_MAX 4096	 /* a Dom0 holds fewer; as many externals */
+#define COMMAND_MAX 1023 /* octets, of a plugin with its arguments */
 
 /* Errors of one file, all of them: given to the caller at the end, in the order of the lines. */
 struct error {

@@ -264,6 +264,23 @@ command_check(const struct config_provider *provider, const struct config_servic
 			   provider->name, what);
 }
 
+/* What the other processes read, with each % doubled again, must not be longer than they take. */
+static void
+command_measure(const struct config_provider *provider, const struct config_service *service,
+		struct errors *errors)
+{
+	size_t length = strlen(service->command);
+
+	for (const char *p = strchr(service->command, '%'); p; p = strchr(p + 1, '%'))
+		length++;
+	if (length > COMMAND_MAX)
+		errors_add(
+		    errors, service->line,
+		    "service \"%s\" of \"%s\" has a command of %zu octets with its address and "
+		    "port filled in; make it shorter (at most %d)",
+		    service->name, provider->name, length, COMMAND_MAX);
+}
+
 static void
 command_fill(struct config_service *service)
 {
@@ -313,6 +330,7 @@ services_resolve(struct config_provider *provider, const struct around *around,
 			continue;
 		command_check(provider, service, errors);
 		command_fill(service);
+		command_measure(provider, service, errors);
 	}
 }
 
