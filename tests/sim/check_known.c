@@ -86,6 +86,9 @@ cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb v
 		return true;
 	if (ends_otherwise(vm, verb) || is_unheard_of(world, watched_of(world, vm->def.name)))
 		return true;
+	/* It came and went between two looks. */
+	if (verb == VERB_DESTROY && watched->born_ms > world->check->states_ms)
+		return true;
 	return verb == VERB_SHUTDOWN && vm->def.on_poweroff != ON_DESTROY &&
 	       vm->def.on_poweroff != ON_PRESERVE; /* its file has it start again */
 }
