@@ -97,6 +97,33 @@ fleet_vm() {
 	printf 'vm "%s" { file = "%s" address = "%s" group = "%s" %s }\n' "$1" "$file" "$2" "$3" "${5:-}"
 }
 
+# fleet_dom0 NAME NUMBER VM...: a Dom0 with those VMs, in the group of its name; FLEET_XL[VM]: lines of its
+# xl file. Files that are in its xl directory already are VMs that lauxen.conf does not have.
+declare -A FLEET_XL=()
+fleet_dom0() {
+	local name=$1 number=$2 vm i=1 sections=''
+	shift 2
+	fleet_host "$name" "$number" || return 1
+	FLEET_DIR=$LX_DIR/$name
+	for vm in "$@"; do
+		sections+=$(fleet_vm "$vm" "127.$number.0.$i" "g-$name" "${FLEET_XL[$vm]:-}")$'\n'
+		i=$((i + 1))
+	done
+	fleet_simxen "$name" && fleet_snmpd "$name" && fleet_lauxend "$name" "$sections"
+}
+# So many VMs run, on all hosts together.
+fleet_running() { [ "$(vmctl list state:running -o name --no-header 2>/dev/null | wc -l)" = "$1" ]; }
+
+# said STATUS COMMAND...: its output, all of it, to the file; false where it has another exit status.
+said() {
+	local wanted=$1 rc
+	shift
+	"$@" </dev/null >"$LX_DIR/said" 2>&1
+	rc=$?
+	[ "$rc" = "$wanted" ] || { echo "status $rc, not $wanted:"; cat "$LX_DIR/said"; return 1; }
+}
+says() { grep -q -- "$1" "$LX_DIR/said" || { echo "'$1' is not in:"; cat "$LX_DIR/said"; return 1; }; }
+
 # Six VMs on four Dom0s that need each other over the hosts. Each line: Dom0, VM, its address (of a simulated
 # host they are loopback's: 127.N.x.x is Dom0 number N's), group, service, what it needs (VM:SERVICE, with
 # @DOM0 that of another; - nothing).

@@ -235,6 +235,14 @@ check_wait() {
 check_is() {
 	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got '$2', not '$3'"; fi
 }
+# status_is TEXT STATUS COMMAND...
+status_is() {
+	local text=$1 wanted=$2 output rc
+	shift 2
+	output=$("$@" </dev/null 2>&1)
+	rc=$?
+	if [ "$rc" = "$wanted" ]; then ok "$text"; else not_ok "$text" "status $rc, not $wanted: $output"; fi
+}
 # The last line of a test, and its exit status.
 lx_done() {
 	if ((LX_FAILED > 0)) && [ -n "${LX_DIR:-}" ] && [ -f "$LX_DIR/lauxend.log" ]; then

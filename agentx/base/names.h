@@ -254,6 +254,9 @@ enum shutdown_reason { SHUTDOWN_REASONS(NAME_CONSTANT) };
 enum on_action { ON_ACTIONS(NAME_CONSTANT) };
 enum service_kind { SERVICE_KINDS(NAME_CONSTANT) };
 enum probe_outcome { PROBE_OUTCOMES(NAME_CONSTANT) };
+/* So long beyond its timeout an attempt is given up: by the engine that asked, and, where it has
+ * not begun by then, by the prober. */
+#define PROBE_PATIENCE_MS 1000
 enum probe_payload { PROBE_PAYLOADS(NAME_CONSTANT) };
 enum service_state { SERVICE_STATES(NAME_CONSTANT) };
 enum dependency_state { DEPENDENCY_STATES(NAME_CONSTANT) };

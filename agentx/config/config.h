@@ -22,10 +22,10 @@ struct config_watch {
 	uint32_t grace_ms;   /* from down to the repair */
 };
 
-/* A service that a VM or an external host offers. */
 /* What no answer over UDP means. As usual: down, but up where what is said asks for none. */
 enum config_silence { SILENCE_AS_USUAL, SILENCE_DOWN, SILENCE_UP };
 
+/* A service that a VM or an external host offers. */
 struct config_service {
 	char name[SERVICE_NAME_SIZE]; /* "80/tcp", "icmp" where none is given */
 	int line;

@@ -49,9 +49,8 @@ struct effect {
 		 * service says what to try (kind, address, port, command, payload) and for how long
 		 * (watch.timeout_ms); it is the configuration's, and valid until the next
 		 * engine_load(). There is never a second attempt at what is tried before the first
-		 * was answered, or its time and a second more are over (probe.h:
-		 * PROBE_PATIENCE_MS), from when it was asked for: its answer is not taken then. An
-		 * attempt need not be answered.
+		 * was answered, or its time and PROBE_PATIENCE_MS more are over, from when it was
+		 * asked for: its answer is not taken then. An attempt need not be answered.
 		 */
 		struct {
 			uint64_t attempt; /* ascends in an engine's life */

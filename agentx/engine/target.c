@@ -9,7 +9,6 @@
 
 #define FAST_PART 10 /* of the interval, while something is changing */
 #define FAST_MS 200  /* but not under that */
-#define LATE_MS 1000 /* beyond its time an attempt is not waited for: PROBE_PATIENCE_MS */
 
 static bool
 service_is_changing(const struct service *service)
@@ -116,7 +115,8 @@ target_ask(struct engine *engine, struct target *target)
 		return;
 	target->attempt = attempt.number;
 	target->asked_ms = engine->now.mono_ms;
-	target->late_ms = engine->now.mono_ms + leader->config->watch.timeout_ms + LATE_MS;
+	target->late_ms =
+	    engine->now.mono_ms + leader->config->watch.timeout_ms + PROBE_PATIENCE_MS;
 	target->hurry_ms = TIMERS_NEVER;
 	rowset_put(&engine->attempts, &attempt);
 	effect = engine_effect(engine, EFFECT_PROBE);

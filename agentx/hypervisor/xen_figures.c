@@ -39,7 +39,7 @@ struct deaths {
 struct kept {
 	uint32_t domid;
 	uint8_t uuid[UUID_SIZE];
-	bool listed;	  /* the last time that they were */
+	bool listed;	  /* while the list is gone through */
 	bool ran, ending; /* as listed */
 	int64_t young_ms; /* clock_mono_ms() when it was first seen, then when it first ran */
 
@@ -412,6 +412,7 @@ put_domains(struct hv *hv, const struct hv_sink *sink)
 	}
 }
 
+/* The host comes before the list: what its memory was then is what the list is of. */
 int
 xen_figures(struct hv *hv, const struct hv_sink *sink, char *error)
 {

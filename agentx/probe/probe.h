@@ -25,7 +25,6 @@
 #include "base/messages.h"
 
 #define PROBE_TIMEOUT_MAX_MS 600000
-#define PROBE_PATIENCE_MS 1000
 
 struct event_base;
 struct prober;

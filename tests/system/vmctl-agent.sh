@@ -11,36 +11,14 @@ fleet_enter "$@" || { skip "vmctl without some agents" "no network namespace can
 lx_begin
 fleet_net || { not_ok "a network of our own"; lx_done; }
 
-# dom0 NAME NUMBER VM...: with those VMs.
-dom0() {
-	local name=$1 number=$2 vm i=1 sections=''
-	shift 2
-	fleet_host "$name" "$number" || return 1
-	FLEET_DIR=$LX_DIR/$name
-	for vm in "$@"; do
-		sections+=$(fleet_vm "$vm" "127.$number.0.$i" "g-$name" "simxen_shutdown_ms = 3000")$'\n'
-		i=$((i + 1))
-	done
-	fleet_simxen "$name" && fleet_snmpd "$name" && fleet_lauxend "$name" "$sections"
-}
-dom0 alpha 1 www dns && dom0 gamma 3 www build || { not_ok "two Dom0s"; lx_done; }
+for vm in www dns build; do FLEET_XL[$vm]="simxen_shutdown_ms = 3000"; done
+fleet_dom0 alpha 1 www dns && fleet_dom0 gamma 3 www build || { not_ok "two Dom0s"; lx_done; }
 fleet_conf
 sed -i 's|timeout = "300ms"|timeout = "1s"|' "$FLEET_CONF" # what counts here is not how soon
-
-# said STATUS COMMAND...: its output, all of it, to the file; false where it has another exit status.
-said() {
-	local wanted=$1 rc
-	shift
-	"$@" </dev/null >"$LX_DIR/said" 2>&1
-	rc=$?
-	[ "$rc" = "$wanted" ] || { echo "status $rc, not $wanted:"; cat "$LX_DIR/said"; return 1; }
-}
-says() { grep -q -- "$1" "$LX_DIR/said" || { echo "'$1' is not in:"; cat "$LX_DIR/said"; return 1; }; }
-running() { [ "$(vmctl list state:running -o name --no-header 2>/dev/null | wc -l)" = "$1" ]; }
 agent_stop() { lx_stop "${FLEET_LAUXEND[$1]}"; }
 
 # ---- snmpd answers, lauxend does not ----
-check_wait 10 "all run" running 4
+check_wait 10 "all run" fleet_running 4
 check "one of two is off" said 0 vmctl shutdown www@alpha
 check "all is known" said 0 vmctl list -o name,state,stale
 agent_stop gamma

@@ -11,15 +11,6 @@ fleet_enter "$@" || { skip "vmctl's order over four Dom0s" "no network namespace
 lx_begin
 fleet_net && fleet_shop || { not_ok "four Dom0s"; lx_done; }
 
-# said STATUS COMMAND...: its output, all of it, to the file; false where it has another exit status.
-said() {
-	local wanted=$1 rc
-	shift
-	"$@" </dev/null >"$LX_DIR/said" 2>&1
-	rc=$?
-	[ "$rc" = "$wanted" ] || { echo "status $rc, not $wanted:"; cat "$LX_DIR/said"; return 1; }
-}
-says() { grep -q -- "$1" "$LX_DIR/said" || { echo "'$1' is not in:"; cat "$LX_DIR/said"; return 1; }; }
 names() { vmctl list "$1" -o name --no-header 2>/dev/null | tr '\n' ' '; }
 all_running() { [ "$(names state:running)" = "db dns proxy shop storage www " ]; }
 # The order in which VMs of the output ended: "dns on dom0-c: launched".

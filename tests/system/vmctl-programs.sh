@@ -11,34 +11,13 @@ fleet_enter "$@" || { skip "vmctl and programs" "no network namespace can be mad
 lx_begin
 fleet_net || { not_ok "a network of our own"; lx_done; }
 
-# dom0 NAME NUMBER VM...: with those VMs, in the group of the host's name.
-dom0() {
-	local name=$1 number=$2 vm i=1 sections=''
-	shift 2
-	fleet_host "$name" "$number" || return 1
-	FLEET_DIR=$LX_DIR/$name
-	for vm in "$@"; do
-		sections+=$(fleet_vm "$vm" "127.$number.0.$i" "g-$name")$'\n'
-		i=$((i + 1))
-	done
-	[ "$name" != alpha ] || hostile_vm
-	fleet_simxen "$name" && fleet_snmpd "$name" && fleet_lauxend "$name" "$sections"
-}
 # A VM that no configuration has, and whose name a shell would run.
 HOSTILE="\$(touch\${IFS}$LX_DIR/ran)"
-hostile_vm() { printf 'name = "%s"\nmemory = 128\n' "$HOSTILE" >"$FLEET_DIR/xl/hostile.cfg"; }
-dom0 alpha 1 www web:1 && dom0 beta 2 db || { not_ok "two Dom0s"; lx_done; }
+mkdir -p "$LX_DIR/alpha/xl"
+printf 'name = "%s"\nmemory = 128\n' "$HOSTILE" >"$LX_DIR/alpha/xl/hostile.cfg"
+fleet_dom0 alpha 1 www web:1 && fleet_dom0 beta 2 db || { not_ok "two Dom0s"; lx_done; }
 fleet_conf
-running() { [ "$(vmctl list state:running -o name --no-header 2>/dev/null | wc -l)" = "$1" ]; }
-check_wait 15 "all VMs of all hosts" running 4
-# status_is TEXT STATUS COMMAND...
-status_is() {
-	local text=$1 wanted=$2 output rc
-	shift 2
-	output=$("$@" </dev/null 2>&1)
-	rc=$?
-	if [ "$rc" = "$wanted" ]; then ok "$text"; else not_ok "$text" "status $rc, not $wanted: $output"; fi
-}
+check_wait 15 "all VMs of all hosts" fleet_running 4
 
 # ---- completion ----
 rm -rf "$LX_DIR/cache"

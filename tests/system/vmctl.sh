@@ -11,38 +11,17 @@ fleet_enter "$@" || { skip "vmctl over four Dom0s" "no network namespace can be 
 lx_begin
 fleet_net || { not_ok "a network of our own"; lx_done; }
 
-declare -A xl=(
+FLEET_XL=(
 	[db]="simxen_shutdown_ms = 3000"
 	[www]='vif = [ "mac=00:16:3e:77:00:01,bridge=xenbr0" ]
 disk = [ "file:/srv/www.img,xvda,w", "file:/srv/www-data.img,xvdb,r" ]'
 )
-# dom0 NAME NUMBER VM...: with those VMs, in the group of the host's name.
-dom0() {
-	local name=$1 number=$2 vm i=1 sections=''
-	shift 2
-	fleet_host "$name" "$number" || return 1
-	FLEET_DIR=$LX_DIR/$name
-	for vm in "$@"; do
-		sections+=$(fleet_vm "$vm" "127.$number.0.$i" "g-$name" "${xl[$vm]:-}")$'\n'
-		i=$((i + 1))
-	done
-	fleet_simxen "$name" && fleet_snmpd "$name" && fleet_lauxend "$name" "$sections"
-}
-dom0 alpha 1 www dns && dom0 beta 2 db mail && dom0 gamma 3 build backup && dom0 delta 4 proxy ||
+fleet_dom0 alpha 1 www dns && fleet_dom0 beta 2 db mail && fleet_dom0 gamma 3 build backup && fleet_dom0 delta 4 proxy ||
 	{ not_ok "four Dom0s"; lx_done; }
 fleet_conf
 
-running() { [ "$(vmctl list state:running -o name --no-header 2>/dev/null | wc -l)" = "$1" ]; }
 state() { vmctl state "$1" -o state --no-header 2>/dev/null; }
 state_is() { [ "$(state "$1")" = "$2" ]; }
-# status_is TEXT STATUS COMMAND...
-status_is() {
-	local text=$1 wanted=$2 output rc
-	shift 2
-	output=$("$@" </dev/null 2>&1)
-	rc=$?
-	if [ "$rc" = "$wanted" ]; then ok "$text"; else not_ok "$text" "status $rc, not $wanted: $output"; fi
-}
 ms() { date +%s%3N; }
 took_under() { # TEXT MS COMMAND...
 	local text=$1 most=$2 begin
@@ -54,7 +33,7 @@ took_under() { # TEXT MS COMMAND...
 }
 
 # ---- what there is ----
-check_wait 10 "all VMs of all hosts" running 7
+check_wait 10 "all VMs of all hosts" fleet_running 7
 check_is "the hosts" "$(vmctl hosts -o host,status,vms --no-header | tr -s ' ' | tr '\n' ';')" \
 	"alpha answers 2;beta answers 2;delta answers 1;gamma answers 2;"
 check_is "a VM is found without its host" "$(vmctl locate mail -o host --no-header)" beta
