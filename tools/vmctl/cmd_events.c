@@ -438,17 +438,17 @@ follow(struct follower *follower)
 
 #define COLUMNS "time,host,sequence,type,vmName=VM,state,text"
 
-int
-cmd_events(struct context *context)
+static int
+events(struct follower *follower)
 {
 	static const enum mib_kind kinds[] = {KIND_EVENT, 0};
-	struct follower follower = {.context = context};
+	struct context *context = follower->context;
 	int status;
 	const char *columns = context->options.columns		       ? context->options.columns
 			      : context->options.format == OUTPUT_TEXT ? COLUMNS
 								       : "all";
 
-	if (!fields_choose(context, columns, kinds, NULL, &follower.fields))
+	if (!fields_choose(context, columns, kinds, NULL, &follower->fields))
 		return EXIT_USAGE;
 	if (context->words_count > 0) {
 		context->options.targets =
@@ -464,17 +464,26 @@ cmd_events(struct context *context)
 		return usage_error(context,
 				   "numbers are of one host: give -H HOST with --since, or "
 				   "--state-file for many");
-	follower.places = mem_array(context->hosts_count, sizeof(*follower.places));
-	if (!places_read(&follower))
+	follower->places = mem_array(context->hosts_count, sizeof(*follower->places));
+	if (!places_read(follower))
 		return EXIT_USAGE;
-	follower.output = output_begin(context, "events", &follower.fields);
-	follow(&follower);
-	if (follower.output)
-		output_end(follower.output);
+	follower->output = output_begin(context, "events", &follower->fields);
+	follow(follower);
+	if (follower->output)
+		output_end(follower->output);
 	status = fleet_report(context);
+	return status > follower->status ? status : follower->status;
+}
+
+int
+cmd_events(struct context *context)
+{
+	struct follower follower = {.context = context};
+	int status = events(&follower);
+
 	fields_free(&follower.fields);
 	free(follower.places);
 	free(follower.others);
 	targets_free(context->options.targets);
-	return status > follower.status ? status : follower.status;
+	return status;
 }
