@@ -23,7 +23,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-enum { OPTION_CHILD = 256, OPTION_RECORD, OPTION_VERSION };
+enum { OPTION_CHILD = 256, OPTION_RECORD, OPTION_RUNNING, OPTION_VERSION };
 
 static const struct option long_options[] = {
     {"file", required_argument, NULL, 'f'},
@@ -33,6 +33,7 @@ static const struct option long_options[] = {
     {"user", required_argument, NULL, 'u'},
     {"child", required_argument, NULL, OPTION_CHILD},
     {"record", required_argument, NULL, OPTION_RECORD},
+    {"running", no_argument, NULL, OPTION_RUNNING},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, OPTION_VERSION},
     {0},
@@ -71,7 +72,7 @@ static const char help[] =
 
 struct arguments {
 	const char *file, *user, *child, *record;
-	bool foreground, check, help, version;
+	bool foreground, check, running, help, version;
 	int verbose;
 };
 
@@ -114,6 +115,9 @@ read_arguments(int argc, char **argv, struct arguments *arguments)
 		case OPTION_RECORD:
 			arguments->record = optarg;
 			break;
+		case OPTION_RUNNING:
+			arguments->running = true;
+			break;
 		case OPTION_VERSION:
 			arguments->version = true;
 			break;
@@ -132,14 +136,27 @@ print_error(void *arg, const char *error)
 	fprintf(stderr, "%s\n", error);
 }
 
+/* --running: of a reload. The parent hands down what it runs with. */
+static bool
+may_follow_running(const struct config *config)
+{
+	struct config *running = config_load_checked(PROCESS_CONFIG_FD, print_error, NULL);
+	bool may = running && config_may_follow(config, running, print_error, NULL);
+
+	config_free(running);
+	return may;
+}
+
 /* -n, -nv */
 static int
-check_file(const char *file, bool print)
+check_file(const char *file, bool print, bool running)
 {
 	struct config *config = config_load(file, print_error, NULL);
 
-	if (!config)
+	if (!config || (running && !may_follow_running(config))) {
+		config_free(config);
 		return EXIT_FAILURE;
+	}
 	if (print)
 		config_print(config, stdout);
 	else
@@ -192,7 +209,7 @@ main(int argc, char **argv)
 	    .record = arguments.record ? config_path(arguments.record) : NULL,
 	};
 	if (arguments.check)
-		return check_file(arguments.file, arguments.verbose > 0);
+		return check_file(arguments.file, arguments.verbose > 0, arguments.running);
 	if (arguments.child)
 		return run_child(arguments.child, &options);
 	return parent_main(&options, config_path(arguments.file), arguments.user);

@@ -124,6 +124,32 @@ key_text(enum section_id id, const char *name, const void *of)
 	return text;
 }
 
+bool
+config_may_follow(const struct config *new, const struct config *old,
+		  void (*report)(void *arg, const char *error), void *arg)
+{
+	struct errors errors = {0};
+	bool may;
+
+	for (const struct key *key = sections[SECTION_AGENT].keys; key->name; key++) {
+		char *is = key_text(SECTION_AGENT, key->name, new);
+		char *was = key_text(SECTION_AGENT, key->name, old);
+
+		if (key->fixed && strcmp(is, was) != 0)
+			errors_add(
+			    &errors, 0,
+			    "%s is %s now, and was %s when lauxend started; restart lauxend, "
+			    "or put it back",
+			    key->name, is, was);
+		free(is);
+		free(was);
+	}
+	may = errors.count == 0;
+	errors_report(&errors, new->file, report, arg);
+	errors_dispose(&errors);
+	return may;
+}
+
 /* What is printed, and what stands around it. */
 struct printed {
 	const struct config *config;

@@ -157,6 +157,13 @@ struct config *config_load_checked(int fd, void (*report)(void *arg, const char 
 void config_free(struct config *config);
 
 /*
+ * Can a lauxend that runs go over from old to new? Not where a key differs that it looks at only as
+ * it starts: each of those is reported as above.
+ */
+bool config_may_follow(const struct config *new, const struct config *old,
+		       void (*report)(void *arg, const char *error), void *arg);
+
+/*
  * The state-dir that file says, or its default, whatever else is wrong with the file; where it
  * cannot be read that is reported as above, and it is the default. To be freed.
  */

@@ -37,10 +37,11 @@ check_dispose(struct check *check)
 
 /* What is said goes to memory: no reader is needed, and the process never waits for one. */
 bool
-check_start(struct check *check)
+check_start(struct check *check, int running)
 {
-	char *argv[] = {"lauxend", "-nv", "-f", (char *)check->file, NULL};
-	struct launch how = {.argv = argv, .control = -1, .config = -1, .icmp = -1, .icmp6 = -1};
+	char *argv[] = {"lauxend", "-nv", "-f", (char *)check->file,
+			running < 0 ? NULL : "--running", NULL};
+	struct launch how = {.argv = argv, .control = -1, .config = running, .icmp = -1, .icmp6 = -1};
 
 	check_dispose(check);
 	check->text = memfd_create("lauxend configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -142,7 +143,7 @@ check_now(struct check *check)
 	char errors[ERRORS_MAX], error[1024];
 	int more;
 
-	if (check_start(check) && check_ended(check, check_wait(check)))
+	if (check_start(check, -1) && check_ended(check, check_wait(check)))
 		return true;
 	check_read(check, errors);
 	check_error(check, error, sizeof(error), &more);

@@ -23,8 +23,9 @@ struct check {
 void check_init(struct check *check, const char *file);
 void check_dispose(struct check *check);
 
-/* Starts the process. */
-bool check_start(struct check *check);
+/* Starts the process. running: the text that lauxend runs with, which the file has to be able to
+ * follow; -1: it does not run yet. */
+bool check_start(struct check *check, int running);
 
 /* The process ended with this wait(2) status: is the configuration good? */
 bool check_ended(struct check *check, int status);
@@ -38,7 +39,7 @@ void check_error(const struct check *check, char *text, size_t size, int *more);
 /* Takes too long: kills the process, whose end is then a bad one. */
 void check_give_up(struct check *check);
 
-/* All of it at once; on false the errors went to stderr. */
+/* All of it at once, before the start; on false the errors went to stderr. */
 bool check_now(struct check *check);
 
 #endif

@@ -266,7 +266,7 @@ static void
 check_begin(void)
 {
 	parent.check_again = false;
-	if (check_start(&parent.check))
+	if (check_start(&parent.check, parent.config))
 		set_timer(parent.check_timer, CHECK_MS);
 	else
 		refuse_reload();

@@ -200,6 +200,16 @@ mv "$LX_DIR/kept.conf" "$LX_DIR/lauxen.conf"
 line=$(log_lines)
 for _ in 1 2 3 4 5; do kill -HUP "$LX_LAUXEND"; done
 check_wait 20 "SIGHUP, five at once: loaded again" logged_after "$line" "configuration .* loaded again"
+for change in "state-dir = \"$LX_DIR/elsewhere\"" "run-dir = \"$LX_DIR/elsewhere\"" "journal-size = 77"; do
+	key=${change%% *}
+	cp "$LX_DIR/lauxen.conf" "$LX_DIR/kept.conf"
+	sed -i "/^ *$key *=/d; s|^[[:space:]]*agent {|&\n$change|" "$LX_DIR/lauxen.conf"
+	line=$(log_lines)
+	kill -HUP "$LX_LAUXEND"
+	check_wait 20 "SIGHUP, another $key: refused with what to do" logged_after "$line" \
+		"configuration refused, .*/lauxen.conf: $key is ${change##* } now, and was .*; restart lauxend, or put it back"
+	mv "$LX_DIR/kept.conf" "$LX_DIR/lauxen.conf"
+done
 check_is "SIGHUP: no child was started anew" "$(pids)" "$before"
 ends_by TERM 10
 
