@@ -21,6 +21,12 @@ death_is_reboot(uint32_t reason)
 	return reason == REASON_REBOOT || reason == REASON_SOFT_RESET;
 }
 
+bool
+death_is_crash(uint32_t reason)
+{
+	return reason == REASON_CRASH || reason == REASON_WATCHDOG;
+}
+
 static enum on_action
 death_policy(const struct domain *domain)
 {
@@ -61,13 +67,6 @@ death_delay_ms(const struct engine *engine, struct vm *vm)
 	return delay_ms < REPLACE_DELAY_MAX_MS ? delay_ms : REPLACE_DELAY_MAX_MS;
 }
 
-static bool
-death_is_crash(const struct vm *vm)
-{
-	return vm->domain->state.reason == REASON_CRASH ||
-	       vm->domain->state.reason == REASON_WATCHDOG;
-}
-
 /* True: now. A VM that dies again and again soon after its start waits ever longer. */
 static bool
 death_is_due(const struct engine *engine, struct vm *vm, bool starts_again)
@@ -75,7 +74,8 @@ death_is_due(const struct engine *engine, struct vm *vm, bool starts_again)
 	if (vm->bury_at_ms == 0) {
 		int64_t delay_ms = starts_again ? death_delay_ms(engine, vm) : 0;
 
-		if (starts_again && death_is_crash(vm) && policy_replace_wait_ms(vm) > delay_ms)
+		if (starts_again && death_is_crash(vm->domain->state.reason) &&
+		    policy_replace_wait_ms(vm) > delay_ms)
 			delay_ms = policy_replace_wait_ms(vm);
 		vm->bury_at_ms = engine->now.mono_ms + delay_ms;
 		if (delay_ms > 0)
@@ -92,7 +92,7 @@ static bool
 death_may_replace(struct engine *engine, struct vm *vm)
 {
 	return !vm->stopping && !vm_is_replaced(vm) &&
-	       (!death_is_crash(vm) || policy_may_replace(engine, vm));
+	       (!death_is_crash(vm->domain->state.reason) || policy_may_replace(engine, vm));
 }
 
 static void
@@ -102,7 +102,7 @@ death_bury(struct engine *engine, struct vm *vm, uint32_t verb, enum on_action p
 		verb = ACTION_REAP;
 	if (!death_is_due(engine, vm, verb == ACTION_REPLACE))
 		return;
-	if (verb == ACTION_REPLACE && death_is_crash(vm) && vm_is_watched(vm))
+	if (verb == ACTION_REPLACE && death_is_crash(vm->domain->state.reason) && vm_is_watched(vm))
 		care_tell_restart(engine, vm, "it crashed");
 	vm->bury_at_ms = 0;
 	vm->reaped = true;
@@ -110,11 +110,12 @@ death_bury(struct engine *engine, struct vm *vm, uint32_t verb, enum on_action p
 	request_internal(engine, vm, verb, policy);
 }
 
-/* The dead domain is gone, and what was to start the VM again was cut off. */
+/* The dead domain is gone, and what was to start the VM again was cut off. Who took the VM's place
+ * meanwhile has it. */
 static void
 death_make_up(struct engine *engine, struct vm *vm)
 {
-	if (vm->domain || !vm->config)
+	if (vm->domain || !vm->config || vm_is_replaced(vm) || policy_bar_is_up(vm))
 		vm->owed = false;
 	else if (engine->states_ok && !vm->action && vm->bury_at_ms <= engine->now.mono_ms) {
 		vm->bury_at_ms = 0;

@@ -51,7 +51,7 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 		vm->ended_domid = vm->ended_verb = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
-		if (vm->died == REASON_REBOOT || vm->died == REASON_CRASH)
+		if (death_is_reboot(vm->died) || death_is_crash(vm->died))
 			vm->kept.restarts++;
 		vm->kept.domid = domain->domid;
 		vm->kept.owner = OWNER_UNKNOWN;

@@ -518,6 +518,7 @@ struct domain *domain_find(const struct engine *engine, uint32_t domid);
 void death_settle(struct engine *engine, struct vm *vm);
 void death_outcome(struct engine *engine, struct vm *vm, enum request_state state);
 bool death_is_reboot(uint32_t reason); /* enum shutdown_reason */
+bool death_is_crash(uint32_t reason);
 int64_t death_deadline(const struct engine *engine, const struct vm *vm);
 
 /* request.c: the requests that are known, and their ends */

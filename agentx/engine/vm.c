@@ -93,7 +93,7 @@ vm_state_absent(const struct vm *vm)
 		return vm->kept.state;
 	if (vm->kept.state == VM_RESUMING) /* a restore that has not come to its end */
 		return VM_SUSPENDED;
-	if (vm->died == REASON_CRASH || (vm->kept.state == VM_PREPARING && vm->crashed))
+	if (death_is_crash(vm->died) || (vm->kept.state == VM_PREPARING && vm->crashed))
 		return VM_CRASHED;
 	if (vm->ended_verb == VERB_SAVE ||
 	    (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND))

@@ -94,6 +94,7 @@ struct world {
 	bool silent;		 /* the hypervisor does not answer */
 	bool stuck;		 /* actions do not end */
 	bool deaf;		 /* probes are not answered */
+	bool cut;		 /* actions end half done: a VM that was to run does not */
 	bool vanishes;		 /* what is made is gone before it is listed */
 	uint32_t reloads;	 /* that were asked for */
 	char refused[TEXT_SIZE]; /* why the last hold was; else "" */
@@ -485,10 +486,14 @@ end_action(const struct action *action)
 				  .action_domid = action->domid};
 
 	memcpy(outcome.uuid, action->uuid, UUID_SIZE);
-	outcome.state = act(action, i) ? REQUEST_SUCCEEDED : REQUEST_FAILED;
+	if (w->cut)
+		vm_vanish(i);
+	outcome.state = w->cut		 ? REQUEST_UNDECIDED
+			: act(action, i) ? REQUEST_SUCCEEDED
+					 : REQUEST_FAILED;
 	if (outcome.state == REQUEST_FAILED)
 		TEXT_SET(outcome.error, "it cannot be done");
-	else if (makes)
+	else if (makes && !w->cut)
 		outcome.domid = w->fakes[i].domid;
 	if (w->vanishes)
 		w->fakes[i].domid = 0;

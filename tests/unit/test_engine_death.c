@@ -25,6 +25,30 @@ test_crash_restarts(void **state)
 	assert_non_null(event_of(world, EVENT_VM_RECOVERED));
 }
 
+static void
+test_what_counts_as_a_restart(void **state)
+{
+	static const uint32_t reasons[] = {REASON_REBOOT, REASON_SOFT_RESET, REASON_CRASH,
+					   REASON_WATCHDOG};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+		void *own;
+		struct world *world;
+
+		setup(&own);
+		world = own;
+		tell_usual(world);
+		later(world, 61000);
+		forget_effects(world);
+		tell_domain(world, 3, uuid_www, DOMAIN_SHUTDOWN, reasons[i]);
+		tell_gone(world, 3);
+		tell_domain(world, 4, uuid_www, DOMAIN_RUNNING, 0);
+		assert_int_equal(row_of(world, "www")->restarts, 1);
+		teardown(&own);
+	}
+}
+
 /* on_crash of www's domain domid, as figures tell it. */
 static void
 tell_on_crash(struct world *world, uint32_t domid, uint32_t on_crash)
@@ -358,6 +382,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    TEST(test_crash_restarts),
+	    TEST(test_what_counts_as_a_restart),
 	    TEST(test_on_crash_goes_with_the_action),
 	    TEST(test_a_domain_set_aside_is_not_the_vm),
 	    TEST(test_a_replacement_cut_off_is_made_up_for),

@@ -201,6 +201,28 @@ test_shutdown_of_all_with_a_standby_in_place(void **state)
 }
 
 static void
+test_what_a_replacement_owes_is_void_once_the_standby_runs(void **state)
+{
+	(void)state;
+	add_vm("www");
+	add_vm("www2");
+	set_standby("www", "www2");
+	begin();
+	run(2 * MIN_MS);
+	expect_log("start www\n");
+	w->cut = true;
+	guest_ends("www", REASON_REBOOT);
+	xl_create("www2");
+	tell_domain(place_of("www2"));
+	run(2 * ACTION_MS);
+	w->cut = false;
+	run(2 * MIN_MS);
+	expect_log("replace www\n");
+	assert_vm("www", VM_SHUTDOWN);
+	assert_vm("www2", VM_RUNNING);
+}
+
+static void
 test_a_boot_of_the_host_tries_the_primary_again(void **state)
 {
 	(void)state;
@@ -355,6 +377,7 @@ main(void)
 	    TEST(test_a_standby_that_crashes),
 	    TEST(test_a_standby_that_is_ended_on_purpose),
 	    TEST(test_shutdown_of_all_with_a_standby_in_place),
+	    TEST(test_what_a_replacement_owes_is_void_once_the_standby_runs),
 	    TEST(test_a_boot_of_the_host_tries_the_primary_again),
 	    TEST(test_the_configuration_loses_its_standby),
 	    TEST(test_the_standby_gets_a_service_of_its_own),
