@@ -352,7 +352,8 @@ rule_dependency_paused(struct engine *engine, struct vm *vm, bool ends)
 	return vm->kept.blocked != 0;
 }
 
-/* Once it is off it is launched by the first rule, as ever when all that it needs is there. */
+/* Once it is off it is launched by the first rule, as ever when all that it needs is there. Who
+ * pauses it before that means to keep it. */
 static bool
 rule_dependency_off(struct engine *engine, struct vm *vm, bool ends)
 {
@@ -360,6 +361,12 @@ rule_dependency_off(struct engine *engine, struct vm *vm, bool ends)
 		care_unblock(engine, vm, "all that it needs is there again");
 	else if (vm->presence == PRESENCE_RUNS)
 		stop(engine, vm, false, "what it needs is not there");
+	else if (vm->kept.state == VM_PAUSED) {
+		care_unblock(engine, vm, "a person paused it");
+		if (vm->kept.desired != DESIRED_PAUSED)
+			care_leave_alone(engine, vm, DESIRED_PAUSED,
+					 "paused while it was to shut down");
+	}
 	return vm->kept.blocked != 0 && vm->presence != PRESENCE_OFF;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/uuid.h"
 #include "tests/sim/check_internal.h"
 
 #define LATE_MS 300000
@@ -153,9 +154,20 @@ maintenance_ended(struct world *world, struct watched *watched)
 	watched->maintenance_ms = 0;
 }
 
-static void
-add_many(struct check *check, const struct asked *asked)
+/* Lives, and the engine may know that it is this one: by the UUID in its file, or by its name. */
+static bool
+is_seen_alive(const struct world *world, const struct watched *watched)
 {
+	const struct config_vm *config = check_vm(world, watched->vm->def.name);
+
+	return check_lives(watched->vm) && ((config && !uuid_is_zero(config->uuid)) ||
+					    watched->born_ms < world->check->figures_ms);
+}
+
+static void
+add_many(struct world *world, const struct asked *asked)
+{
+	struct check *check = world->check;
 	struct many *many;
 
 	check->many = mem_resize(check->many, check->many_count + 1, sizeof(*check->many));
@@ -165,7 +177,7 @@ add_many(struct check *check, const struct asked *asked)
 	TEXT_SET(many->whom, asked->vm);
 	/* Who comes after that is another's wish. */
 	for (size_t i = 0; i < check->watched_count; i++)
-		if (!check_lives(check->watched[i].vm))
+		if (!is_seen_alive(world, &check->watched[i]))
 			check->watched[i].off_ms = asked->accepted_ms;
 }
 
@@ -193,7 +205,7 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 	if (verb == VERB_DESIRE)
 		verb = number == DESIRED_RUNNING ? VERB_LAUNCH : VERB_SHUTDOWN;
 	if (asked->vm[0] == '*' || strncmp(asked->vm, "group:", 6) == 0)
-		add_many(check, asked);
+		add_many(world, asked);
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 

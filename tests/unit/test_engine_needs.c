@@ -269,6 +269,35 @@ test_other_policies(void **state)
 	assert_int_equal(count_events(EVENT_DEPENDENCY_FAILED, "dns"), 1);
 }
 
+/* Its guest does not hear the shutdown, and a person pauses it before that is tried again. */
+static void
+test_a_person_pauses_what_is_to_shut_down(void **state)
+{
+	(void)state;
+	use_running_three();
+	w->vms[place_of("dns")].policy.restart_limit = 0;
+	w->vms[place_of("nfs")].policy.on_dependency = DEPENDENCY_ALERT;
+	w->vms[place_of("www")].policy.on_dependency = DEPENDENCY_SHUTDOWN;
+	reload();
+	w->fakes[place_of("www")].refuses = 1;
+	fail_service("dns", "53/udp");
+	while (!strstr(w->log, "shutdown www"))
+		run(10);
+	xl_pause("www", true);
+	run(MIN_MS);
+	expect_log("shutdown www\n");
+	assert_int_equal(count_events(EVENT_LEFT_ALONE, "www"), 1);
+	assert_int_equal(vm_row("www")->desired, DESIRED_PAUSED);
+	cure_service("dns", "53/udp");
+	run(MIN_MS);
+	expect_log("");
+	assert_vm("www", VM_PAUSED);
+	assert_monitor("www", MONITOR_NONE);
+	xl_pause("www", false);
+	run(MIN_MS);
+	assert_monitor("www", MONITOR_WATCHING);
+}
+
 /* Its allowance stops meanwhile. */
 static void
 test_a_vm_that_boots_is_paused_too(void **state)
@@ -502,6 +531,7 @@ main(void)
 	    TEST(test_what_a_person_starts_without_is_left_alone),
 	    TEST(test_a_person_pauses_what_is_blocked),
 	    TEST(test_other_policies),
+	    TEST(test_a_person_pauses_what_is_to_shut_down),
 	    TEST(test_a_vm_that_boots_is_paused_too),
 	    TEST(test_a_pause_that_fails_is_tried_again),
 	    TEST(test_nothing_is_done_while_the_hypervisor_is_silent),
