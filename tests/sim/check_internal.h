@@ -39,6 +39,7 @@ struct watched {
 	int64_t born_ms;	/* its last domain was */
 	int64_t off_ms;		/* when it was seen without a living domain last */
 	int64_t paused_ms;	/* when it was last seen paused */
+	int64_t resumed_ms;	/* when it last ran on */
 	int64_t maintenance_ms; /* since when a request of maintenance has succeeded; 0: none */
 	uint32_t maintenance_s; /* for so long; UINT32_MAX: without end */
 	int64_t

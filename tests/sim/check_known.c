@@ -87,8 +87,9 @@ cannot_be_told(const struct world *world, const struct vm_truth *vm, enum verb v
 		return true;
 	if (ends_otherwise(vm, verb) || is_unheard_of(world, watched_of(world, vm->def.name)))
 		return true;
-	/* It came and went between two looks. */
-	if (verb == VERB_DESTROY && watched->born_ms > world->check->states_ms)
+	/* It came and went between two looks, or ran on and was paused again. */
+	if ((verb == VERB_DESTROY && watched->born_ms > world->check->states_ms) ||
+	    (verb == VERB_PAUSE && watched->resumed_ms > world->check->states_ms))
 		return true;
 	return verb == VERB_SHUTDOWN && vm->def.on_poweroff != ON_DESTROY &&
 	       vm->def.on_poweroff != ON_PRESERVE; /* its file has it start again */
@@ -232,9 +233,12 @@ spare(struct world *world, const struct asked *asked)
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
+		/* Who is off already is to stay so, but for one in maintenance, which is left out.
+		 */
 		if ((launches || many_has(world, &many, watched->vm->def.name)) &&
 		    watched->person_ms == asked->accepted_ms &&
-		    (watched->person != PERSON_OFF || check_lives(watched->vm)))
+		    (watched->person != PERSON_OFF || check_lives(watched->vm) ||
+		     watched->maintenance_ms != 0))
 			watched->person = PERSON_UNCLEAR;
 	}
 }
@@ -325,6 +329,8 @@ check_domain(struct world *world, const struct domain *d, enum model_change chan
 		watched->acted_on = false;
 	if (change == CHANGE_BORN)
 		watched->born_ms = world_now(world);
+	if (change == CHANGE_STATE && d->pauses == 0)
+		watched->resumed_ms = world_now(world);
 	if (d->pauses > 0)
 		watched->paused_ms = world_now(world);
 }
