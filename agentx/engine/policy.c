@@ -532,6 +532,8 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 {
 	bool is_start = verb == VERB_START || verb == VERB_RESTORE || verb == ACTION_RESTART;
 	bool unsure = outcome->state == REQUEST_UNDECIDED && vm->policy.fails < UNSURE_MAX;
+	bool paused = verb == VERB_PAUSE && (outcome->state == REQUEST_SUCCEEDED ||
+					     (unsure && vm->kept.state == VM_PAUSED));
 	int64_t wait_ms = RETRY_MS;
 
 	if (verb == VERB_MEMORY) { /* of no weight for all else */
@@ -539,13 +541,13 @@ policy_outcome(struct engine *engine, struct vm *vm, uint32_t verb, const struct
 			vm->policy.memory_next_ms = engine->now.mono_ms + RETRY_MAX_MS;
 		return;
 	}
+	if (paused && vm->kept.blocked == 0 && vm->own.id != vm->action)
+		care_block(engine, vm, DEPENDENCY_PAUSE, "by an engine before this one");
 	if (outcome->state == REQUEST_SUCCEEDED) {
 		vm->policy.fails = 0;
 		vm->policy.retry_ms = 0;
 		if (verb == VERB_UNPAUSE && vm->kept.blocked == DEPENDENCY_PAUSE)
 			care_unblock(engine, vm, "all that it needs is there again");
-		if (verb == VERB_PAUSE && vm->kept.blocked == 0 && vm->own.id != vm->action)
-			care_block(engine, vm, DEPENDENCY_PAUSE, "by an engine before this one");
 		return;
 	}
 	for (uint32_t i = 0; i < vm->policy.fails && wait_ms < RETRY_MAX_MS; i++)
