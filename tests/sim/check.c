@@ -254,6 +254,21 @@ check_healed(struct world *world)
 	world->check->healed = true;
 }
 
+/* A request was accepted, and the host went down before it had begun: it is carried out after the
+ * boot. */
+static bool
+waits_for_boot(const struct check *check, const struct watched *watched)
+{
+	for (size_t i = 0; i < check->asked_count; i++) {
+		const struct asked *asked = &check->asked[i];
+
+		if (asked->accepted && asked->ends == 0 && asked->state != REQUEST_RUNNING &&
+		    watched->person_ms == asked->accepted_ms)
+			return true;
+	}
+	return false;
+}
+
 /* What persons wanted before is over; what is configured counts. */
 void
 check_booted(struct world *world)
@@ -264,7 +279,8 @@ check_booted(struct world *world)
 	check->boots = true;
 	check->boot_on_disk = false;
 	for (size_t i = 0; i < check->watched_count; i++) {
-		check->watched[i].person = PERSON_NONE;
+		check->watched[i].person =
+		    waits_for_boot(check, &check->watched[i]) ? PERSON_UNCLEAR : PERSON_NONE;
 		check->watched[i].person_ms = 0;
 		check->watched[i].acted_on = check->watched[i].came_late = false;
 		check->watched[i].off_ms = world_now(world);

@@ -109,6 +109,8 @@ check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 	 * nothing; a reboot says nothing of what it was before. */
 	if (verb == VERB_REBOOT)
 		return;
+	if (d && verb == VERB_PAUSE && d->pauses > 1 && watched->blocked == 0)
+		watched->person = PERSON_UNCLEAR; /* it was being made */
 	if (d && verb == VERB_PAUSE && (d->pauses > 1 || d->phase != PHASE_LIVE))
 		return;
 	if (d && verb == VERB_UNPAUSE && (d->pauses > 0 || d->phase != PHASE_LIVE))

@@ -90,7 +90,7 @@ check_offers(const struct world *world, const struct config_need *need)
 	if (vm->standby >= 0 && row && row->monitor == MONITOR_REPLACED)
 		vm = &world->daemon.config->vms[vm->standby];
 	truth = world_vm(world, vm->provider.name);
-	return truth->domain && truth->domain->phase == PHASE_LIVE;
+	return truth->domain && truth->domain->phase == PHASE_LIVE && truth->domain->pauses == 0;
 }
 
 /* A service that it needs does not answer, which is the fault of who offers it. */
@@ -211,11 +211,12 @@ vm_unrest(const struct world *world, const struct config_vm *vm)
 
 	if (!row)
 		return "it has no row";
+	if (is_shaky(world, vm))
+		return NULL;
 	if (is_worked_on(world, vm->provider.name))
 		return "an action is under way";
 	if (is_up(world, vm, watched->vm) || is_beyond_help(vm, watched->vm) ||
-	    is_excused(world, vm, watched, row) || lacks_something(world, vm) ||
-	    is_shaky(world, vm))
+	    is_excused(world, vm, watched, row) || lacks_something(world, vm))
 		return NULL;
 	return watched->vm->domain && watched->vm->domain->pauses > 0
 		   ? "it is paused, and all that it needs is up"

@@ -124,6 +124,9 @@ rows_told(struct world *world, const struct message *message)
 		check->figures_ok = sample->ok;
 		check->figures_ms = begun_ms;
 	} else if (sample->ok && !sample->urgent) {
+		if (begun_ms - check->states_ms > (int64_t)world->daemon.config->interval_ms +
+						      (int64_t)world->daemon.config->silence_ms)
+			check->heard_ms = world_now(world);
 		check->states_ms = begun_ms;
 		check->states_told = true; /* the engine has still to hear of it */
 	}

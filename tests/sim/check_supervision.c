@@ -153,6 +153,9 @@ not_for_unknown(struct world *world, const struct action *action, const struct c
 	if (dependencies(world, action->name, DEPENDENCY_FAILED) == 0)
 		check_fail(world, "unknown", "%s is paused, and none of its rows says failed",
 			   action->name);
+	/* While the hypervisor is silent nobody is probed that was off. */
+	if (world_now(world) - world->check->heard_ms < SLACK_MS)
+		return;
 	/* Where a standby is, whose answer counts is the engine's to know. */
 	for (size_t i = 0; i < vm->needs_count; i++)
 		if (stand_in_of(world, &vm->needs[i]) || !served_long(world, &vm->needs[i]) ||
@@ -163,12 +166,16 @@ not_for_unknown(struct world *world, const struct action *action, const struct c
 			   action->name);
 }
 
-/* The engine knows what a person did to it. */
+/* The engine knows what a person did to it, or asked for: after the death of one before it that
+ * takes a while. */
 static bool
 is_told(const struct world *world, const struct watched *watched)
 {
-	return world->check->states_ms > watched->person_ms &&
-	       world->check->states_ms > watched->vm->changed_ms;
+	const struct check *check = world->check;
+
+	if (check->died_ms > watched->person_ms && world_now(world) - check->died_ms < SLACK_MS)
+		return false;
+	return check->states_ms > watched->person_ms && check->states_ms > watched->vm->changed_ms;
 }
 
 /* What a person did on purpose stays, once the engine was told. Whether it was that, or an action
