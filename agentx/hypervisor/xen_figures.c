@@ -35,7 +35,9 @@ struct deaths {
 	uint32_t on_poweroff, on_reboot, on_crash;
 };
 
-/* What is kept of a domain from pass to pass, by domid and UUID. */
+/* What is kept of a domain from pass to pass, by domid and UUID. First it is young and all is read
+ * in each pass; once it has run it is settled, and its configuration is asked for; then only what
+ * changes is read. */
 struct kept {
 	uint32_t domid;
 	uint8_t uuid[UUID_SIZE];

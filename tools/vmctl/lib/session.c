@@ -28,6 +28,16 @@ enum session_state {
 	SESSION_OPEN
 };
 
+/*
+ * An ask is in one list of its session's, and comes to one end, told from the loop and never within
+ * session_send():
+ *
+ *   new --> waiting --> sent --> answered, refused, or silent at its last try
+ *    |     (for the    |  ^ |
+ *    |     engine's id)|  +-+ a try is left
+ *    |                 v
+ *    +------------> failed: nothing could be sent
+ */
 struct ask {
 	TAILQ_ENTRY(ask) next;
 	struct session *session;
