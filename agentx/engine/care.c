@@ -345,7 +345,7 @@ care_unblock(struct engine *engine, struct vm *vm, const char *why)
 	if (vm->kept.blocked == 0)
 		return;
 	vm->kept.blocked = 0;
-	vm->acted_domid = 0; /* should it end now, it is not for that */
+	vm->acted.domid = 0; /* should it end now, it is not for that */
 	vm->unsaved = true;
 	tell(engine, EVENT_VM_UNBLOCKED, vm, "%s", why);
 }

@@ -34,11 +34,11 @@ note_end(struct engine *engine, struct vm *vm)
 {
 	if (!ends_domain(vm->verb) || vm->verb == ACTION_REAP || vm->verb == ACTION_REPLACE)
 		return false;
-	vm->acted_verb = vm->verb;
-	vm->acted_by_us = request_is_internal(vm->action);
-	vm->acted_state = 0;
-	vm->acted_domid = vm->action_domid;
-	vm->acted_ms = engine->now.mono_ms;
+	vm->acted.verb = vm->verb;
+	vm->acted.by_us = request_is_internal(vm->action);
+	vm->acted.state = 0;
+	vm->acted.domid = vm->action_domid;
+	vm->acted.ms = engine->now.mono_ms;
 	return true;
 }
 
@@ -279,8 +279,8 @@ static void
 request_foresee(struct engine *engine, struct vm *vm, const struct outcome *outcome)
 {
 	if (ends_domain(vm->verb)) {
-		vm->ended_domid = vm->action_domid;
-		vm->ended_verb = vm->verb;
+		vm->ended.domid = vm->action_domid;
+		vm->ended.verb = vm->verb;
 	}
 	if (outcome->domid == 0)
 		return;
@@ -302,20 +302,20 @@ request_free_vm(struct engine *engine, struct vm *vm, const struct outcome *outc
 	bool ours = request_is_internal(vm->action);
 
 	if (note_end(engine, vm) && domain_lives(vm))
-		vm->acted_state = outcome->state;
-	vm->made_domid = outcome->domid;
-	vm->made_by_us = ours;
+		vm->acted.state = outcome->state;
+	vm->made.domid = outcome->domid;
+	vm->made.by_us = ours;
 	if (outcome->state == REQUEST_SUCCEEDED) {
 		request_foresee(engine, vm, outcome);
-		vm->done_verb = vm->verb;
-		vm->done_by_us = ours;
-		vm->done_ms = engine->now.mono_ms;
-		vm->done_domid = vm->action_domid;
-		vm->done_read_us = vm->domain ? vm->domain->state.read_mono_us : 0;
+		vm->done.verb = vm->verb;
+		vm->done.by_us = ours;
+		vm->done.ms = engine->now.mono_ms;
+		vm->done.domid = vm->action_domid;
+		vm->done.read_us = vm->domain ? vm->domain->state.read_mono_us : 0;
 	}
-	vm->failed_verb = outcome->state == REQUEST_SUCCEEDED ? 0 : vm->verb;
-	vm->failed_state = outcome->state;
-	vm->failed_by_us = ours;
+	vm->failed.verb = outcome->state == REQUEST_SUCCEEDED ? 0 : vm->verb;
+	vm->failed.state = outcome->state;
+	vm->failed.by_us = ours;
 	vm->action = 0;
 	vm->verb = VERB_NONE;
 	vm->action_domid = 0;
@@ -393,7 +393,7 @@ request_end_old(struct engine *engine, const char *why)
 		request_finish(engine, request, &outcome);
 		if (request->vm && request->vm->action == request->kept.number) {
 			request_free_vm(engine, request->vm, &outcome);
-			request->vm->acted_domid = 0; /* that is another's by now */
+			request->vm->acted.domid = 0; /* that is another's by now */
 		}
 	}
 }

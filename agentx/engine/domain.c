@@ -47,8 +47,8 @@ domain_attach(struct engine *engine, struct vm *vm, struct domain *domain)
 	vm->reaped = vm->owed = false;
 	vm->bury_at_ms = 0;
 	vm->await_until_ms = 0;
-	if (vm->ended_domid != domain->domid)
-		vm->ended_domid = vm->ended_verb = 0;
+	if (vm->ended.domid != domain->domid)
+		vm->ended.domid = vm->ended.verb = 0;
 	vm->kept.gone_wall_ms = 0;
 	if (is_new) {
 		if (death_is_reboot(vm->died) || death_is_crash(vm->died))

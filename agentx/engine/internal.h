@@ -164,28 +164,37 @@ struct vm {
 	uint64_t action;		/* id of the action that runs for it; 0: none */
 	uint32_t verb;			/* of that action: enum verb, enum action_extra */
 	uint32_t action_domid;		/* the domain that it was started for */
-	uint32_t ended_domid;	/* an action that succeeded ended it, listed or not; 0: none */
-	uint32_t ended_verb;	/* that action's */
 	int64_t await_until_ms; /* mono: an action made a domain that is not listed yet; 0: none */
-	uint32_t done_verb;	/* of the last action that succeeded */
-	int64_t done_ms;	/* mono */
-	uint32_t done_domid;	/* the domain that it was started for */
-	int64_t done_read_us;	/* when what was known of that then was read */
-	bool done_by_us;	/* it was no request's */
-	uint32_t made_domid;	/* the domain that the last action made; 0: none */
-	bool made_by_us;
-	uint32_t acted_verb;
-	bool acted_by_us;
-	uint32_t acted_state;  /* what became of its action where the domain lived on; else 0 */
-	uint32_t acted_domid;  /* the domain that an action, the last such, was to end */
-	int64_t acted_ms;      /* mono: of that action's begin or end */
+
+	/* What actions did to it, the last of each kind. domid: that it was begun for; by_us: it
+	 * was no request's; times on the monotonic clock. */
+	struct {
+		uint32_t verb, domid; /* domid 0: none */
+		uint32_t state;	      /* what it came to where the domain lived on; else 0 */
+		int64_t ms;	      /* of its begin or end */
+		bool by_us;
+	} acted; /* that is to end a domain */
+	struct {
+		uint32_t verb, domid; /* domid 0: none */
+	} ended;		      /* that did, whether the domain was listed or not */
+	struct {
+		uint32_t domid; /* the new one; 0: none */
+		bool by_us;
+	} made; /* that made a domain */
+	struct {
+		uint32_t verb, domid;
+		int64_t ms, read_us; /* read_us: of what was known of the domain then */
+		bool by_us;
+	} done; /* that succeeded */
+	struct {
+		uint32_t verb, state; /* verb 0: it succeeded; state: enum request_state */
+		bool by_us;
+	} failed; /* the last of all, where it did not succeed */
+
 	bool own_unsure;       /* whether the hypervisor process of now knows of own */
 	struct action own;     /* the action that runs, where it is ours and this engine began it */
 	enum vm_state state;   /* as its row shows it; kept.state is the last that was known */
 	uint32_t died;	       /* enum shutdown_reason of the last domain */
-	uint32_t failed_verb;  /* of the last action where that did not succeed, else 0 */
-	uint32_t failed_state; /* and what it came to: enum request_state */
-	bool failed_by_us;
 	int64_t born_ms;       /* mono: since when the domain is known */
 	int64_t gone_ms;       /* mono: as kept.gone_wall_ms; 0: by an engine before this one */
 	int64_t bury_at_ms;    /* mono: a dead domain is dealt with not before; 0: not set */

@@ -44,10 +44,10 @@ static bool
 came_and_went(const struct vm *vm, enum vm_state from)
 {
 	bool unlisted = from == VM_PREPARING || from == VM_RESUMING ||
-			(lived(from) && vm->made_domid != vm->kept.domid);
+			(lived(from) && vm->made.domid != vm->kept.domid);
 
-	return unlisted && !vm->domain && !vm->action && vm->failed_verb == 0 &&
-	       vm->made_domid != 0;
+	return unlisted && !vm->domain && !vm->action && vm->failed.verb == 0 &&
+	       vm->made.domid != 0;
 }
 
 /* Why it ended, by the hypervisor's word. */
@@ -62,24 +62,24 @@ end_reason(const struct vm *vm)
 static bool
 is_late(const struct engine *engine, const struct vm *vm)
 {
-	bool unsure = vm->acted_state == REQUEST_UNDECIDED;
+	bool unsure = vm->acted.state == REQUEST_UNDECIDED;
 
 	if (end_reason(vm) == REASON_POWEROFF)
-		return unsure || vm->acted_verb == VERB_SHUTDOWN;
-	return unsure && engine->now.mono_ms - vm->acted_ms < UNSURE_MS;
+		return unsure || vm->acted.verb == VERB_SHUTDOWN;
+	return unsure && engine->now.mono_ms - vm->acted.ms < UNSURE_MS;
 }
 
 /* An action, a person's or ours, ended the domain or was to; a save alone suspends it. */
 static bool
 is_of_an_action(const struct engine *engine, const struct vm *vm)
 {
-	if ((vm->acted_verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
+	if ((vm->acted.verb == VERB_SAVE) != (end_reason(vm) == REASON_SUSPEND))
 		return false;
-	if ((vm->acted_state == REQUEST_FAILED || vm->acted_state == REQUEST_UNDECIDED) &&
+	if ((vm->acted.state == REQUEST_FAILED || vm->acted.state == REQUEST_UNDECIDED) &&
 	    !is_late(engine, vm))
 		return false;
-	return vm->acted_domid != 0 && vm->acted_domid == vm->kept.domid &&
-	       (vm->action || engine->now.mono_ms - vm->acted_ms < OURS_MS);
+	return vm->acted.domid != 0 && vm->acted.domid == vm->kept.domid &&
+	       (vm->action || engine->now.mono_ms - vm->acted.ms < OURS_MS);
 }
 
 /* It comes again by itself: a reboot, of its own or asked for. */
@@ -87,7 +87,7 @@ static bool
 ends_to_begin(const struct engine *engine, const struct vm *vm)
 {
 	return death_is_reboot(end_reason(vm)) ||
-	       (is_of_an_action(engine, vm) && vm->acted_verb == VERB_REBOOT);
+	       (is_of_an_action(engine, vm) && vm->acted.verb == VERB_REBOOT);
 }
 
 static void respect_off(struct engine *engine, struct vm *vm, enum vm_desired desired,
@@ -141,8 +141,8 @@ is_asked_to_end(const struct vm *vm)
 static void
 notice_start(struct engine *engine, struct vm *vm)
 {
-	bool comes = vm_is_brought_up(vm), was_made = vm->made_domid == vm->kept.domid;
-	bool ours = comes ? request_is_internal(vm->action) : was_made && vm->made_by_us;
+	bool comes = vm_is_brought_up(vm), was_made = vm->made.domid == vm->kept.domid;
+	bool ours = comes ? request_is_internal(vm->action) : was_made && vm->made.by_us;
 	bool made =
 	    comes || was_made || vm->presence == PRESENCE_UNKNOWN; /* under way before we came */
 

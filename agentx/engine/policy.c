@@ -215,7 +215,7 @@ repair_makes_sense(const struct engine *engine, struct vm *vm)
 static bool
 rule_preserved(struct engine *engine, struct vm *vm)
 {
-	if (vm->acted_by_us && !vm->kept.needs_human && vm->acted_domid == vm->domain->domid &&
+	if (vm->acted.by_us && !vm->kept.needs_human && vm->acted.domid == vm->domain->domid &&
 	    vm->kept.state == VM_SHUTDOWN)
 		request_internal(engine, vm, ACTION_REAP, ON_DESTROY);
 	else
@@ -251,8 +251,8 @@ rule_repair(struct engine *engine, struct vm *vm)
 static bool
 comes_again(const struct engine *engine, const struct vm *vm)
 {
-	return vm->acted_by_us && vm->acted_verb == VERB_SHUTDOWN && vm->acted_domid != 0 &&
-	       vm->acted_domid != vm->kept.domid && engine->now.mono_ms - vm->acted_ms < AGAIN_MS;
+	return vm->acted.by_us && vm->acted.verb == VERB_SHUTDOWN && vm->acted.domid != 0 &&
+	       vm->acted.domid != vm->kept.domid && engine->now.mono_ms - vm->acted.ms < AGAIN_MS;
 }
 
 /* What is to end is asked first; force: and then it goes in any case. */

@@ -18,7 +18,7 @@ vm_has_row(const struct vm *vm)
 bool
 vm_is_foreseen(const struct engine *engine, const struct vm *vm)
 {
-	return vm->domain ? vm->domain->domid == vm->ended_domid
+	return vm->domain ? vm->domain->domid == vm->ended.domid
 			  : vm->await_until_ms > engine->now.mono_ms;
 }
 
@@ -95,7 +95,7 @@ vm_state_absent(const struct vm *vm)
 		return VM_SUSPENDED;
 	if (death_is_crash(vm->died) || (vm->kept.state == VM_PREPARING && vm->crashed))
 		return VM_CRASHED;
-	if (vm->ended_verb == VERB_SAVE ||
+	if (vm->ended.verb == VERB_SAVE ||
 	    (vm->kept.state == VM_SUSPENDING && vm->died == REASON_SUSPEND))
 		return VM_SUSPENDED;
 	return VM_SHUTDOWN;
@@ -124,7 +124,7 @@ was_known_later(const struct engine *engine, const struct vm *vm)
 	int64_t age_ms = engine->now.mono_ms - state->read_mono_us / 1000;
 	int64_t known_ms = engine->now.wall_ms - vm->kept.change_wall_ms;
 
-	return vm->done_ms == 0 && vm->kept.domid == state->domid && known_ms >= 0 &&
+	return vm->done.ms == 0 && vm->kept.domid == state->domid && known_ms >= 0 &&
 	       known_ms < age_ms && age_ms < KNOWN_MS;
 }
 
@@ -134,11 +134,11 @@ static bool
 vm_is_paused(const struct engine *engine, const struct vm *vm)
 {
 	const struct fact_domain *state = &vm->domain->state;
-	bool is_old = vm->done_domid == state->domid && (state->read_mono_us == vm->done_read_us ||
-							 state->read_mono_us / 1000 < vm->done_ms);
+	bool is_old = vm->done.domid == state->domid && (state->read_mono_us == vm->done.read_us ||
+							 state->read_mono_us / 1000 < vm->done.ms);
 
-	if (is_old && (vm->done_verb == VERB_PAUSE || vm->done_verb == VERB_UNPAUSE))
-		return vm->done_verb == VERB_PAUSE;
+	if (is_old && (vm->done.verb == VERB_PAUSE || vm->done.verb == VERB_UNPAUSE))
+		return vm->done.verb == VERB_PAUSE;
 	if ((vm->kept.state == VM_PAUSED || vm->kept.state == VM_RUNNING) &&
 	    was_known_later(engine, vm))
 		return vm->kept.state == VM_PAUSED;
@@ -161,7 +161,7 @@ vm_state(const struct engine *engine, const struct vm *vm)
 		return vm_state_under(verb, vm_state_absent(vm));
 	state = &vm->domain->state;
 	if (vm_is_foreseen(engine, vm) && !(state->flags & DOMAIN_SHUTDOWN))
-		return vm->ended_verb == VERB_SAVE    ? VM_SUSPENDING
+		return vm->ended.verb == VERB_SAVE    ? VM_SUSPENDING
 		       : vm->kept.state == VM_CRASHED ? VM_CRASHED
 						      : VM_SHUTTING_DOWN;
 	if (vm->action_domid != 0 && vm->action_domid != state->domid)
@@ -207,15 +207,15 @@ vm_cause(const struct engine *engine, const struct vm *vm, enum vm_state state)
 {
 	if (vm->action)
 		return vm->verb;
-	if (vm_state_after(vm->done_verb) != state || engine->now.mono_ms - vm->done_ms > CAUSE_MS)
+	if (vm_state_after(vm->done.verb) != state || engine->now.mono_ms - vm->done.ms > CAUSE_MS)
 		return VERB_NONE;
-	return vm->done_verb;
+	return vm->done.verb;
 }
 
 bool
 vm_cause_is_ours(const struct vm *vm)
 {
-	return vm->action ? request_is_internal(vm->action) : vm->done_by_us;
+	return vm->action ? request_is_internal(vm->action) : vm->done.by_us;
 }
 
 bool
@@ -229,7 +229,7 @@ vm_is_brought_up(const struct vm *vm)
 static bool
 vm_came_to_nothing(const struct vm *vm)
 {
-	return !vm->domain && !vm->action && vm->failed_verb != 0 &&
+	return !vm->domain && !vm->action && vm->failed.verb != 0 &&
 	       (vm->kept.state == VM_PREPARING || vm->kept.state == VM_RESUMING);
 }
 
@@ -243,15 +243,15 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			      ? vm->domain->state.reason
 			      : vm->died;
 
-	if (vm_came_to_nothing(vm) && vm->failed_verb == ACTION_REPLACE)
+	if (vm_came_to_nothing(vm) && vm->failed.verb == ACTION_REPLACE)
 		text_format(text, size, "could not be started again after %s",
 			    name_of(shutdown_reason_names, (int)vm->buried));
-	else if (vm_came_to_nothing(vm) && vm->failed_by_us)
-		text_format(text, size, "%s %s: %s", name_of(verb_names, (int)vm->failed_verb),
-			    name_of(request_state_names, (int)vm->failed_state), vm->policy.error);
+	else if (vm_came_to_nothing(vm) && vm->failed.by_us)
+		text_format(text, size, "%s %s: %s", name_of(verb_names, (int)vm->failed.verb),
+			    name_of(request_state_names, (int)vm->failed.state), vm->policy.error);
 	else if (vm_came_to_nothing(vm))
-		text_format(text, size, "request %s %s", name_of(verb_names, (int)vm->failed_verb),
-			    name_of(request_state_names, (int)vm->failed_state));
+		text_format(text, size, "request %s %s", name_of(verb_names, (int)vm->failed.verb),
+			    name_of(request_state_names, (int)vm->failed.state));
 	else if (state == VM_CRASHED)
 		text_set(text, size, "the guest crashed");
 	else if (cause == ACTION_REPLACE)
