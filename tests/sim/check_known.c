@@ -118,9 +118,10 @@ check_person(struct world *world, struct vm_truth *vm, enum verb verb)
 	wants(world, watched, verb);
 }
 
-/* What a launch needs is launched too, where it is off. */
+/* What a launch needs is launched too, where it is off; sure: whether vm itself is launched, and
+ * not well already. */
 static void
-wants_providers(struct world *world, const struct config_vm *vm)
+wants_providers(struct world *world, const struct config_vm *vm, bool sure)
 {
 	const struct config *config = world->daemon.config;
 
@@ -132,9 +133,11 @@ wants_providers(struct world *world, const struct config_vm *vm)
 
 		if (!watched)
 			continue;
-		if (watched->person == PERSON_OFF)
+		if (watched->person == PERSON_OFF && sure)
 			wants(world, watched, VERB_LAUNCH);
-		wants_providers(world, provider);
+		else if (watched->person == PERSON_OFF)
+			watched->person = PERSON_UNCLEAR;
+		wants_providers(world, provider, sure && !check_lives(watched->vm));
 	}
 }
 
@@ -216,7 +219,7 @@ supervision_accepted(struct world *world, const struct asked *asked, uint32_t nu
 			continue;
 		wants(world, watched, verb);
 		if (verb == VERB_LAUNCH && check_vm(world, watched->vm->def.name))
-			wants_providers(world, check_vm(world, watched->vm->def.name));
+			wants_providers(world, check_vm(world, watched->vm->def.name), true);
 		if (verb == VERB_MAINTENANCE && number == 0)
 			watched->maintenance_ms = 0;
 	}
