@@ -136,7 +136,7 @@ check-xen: deps-demo check-xen-packages
 	@tests/check.sh xen
 
 check-xen-all: deps-demo check-xen-packages
-	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s -j2 all $(BUILD)/tests/xen/hold
 	@tests/check.sh xen-all
 
 # A Dom0 with lauxend and two guests, to play with: make lab, lab-shell, lab-down [NAME=lab] [HOSTS=2]

@@ -260,47 +260,82 @@ is_whole(const char *path)
 	return whole;
 }
 
-/* A guest that suspended for a save that failed goes on. wait_ms: one that was told to suspend may
- * do so still. */
-static void
-resume(struct hv *hv, const struct action *action, int wait_ms)
+/* What is left of the domain of a save. */
+enum remains {
+	REMAINS_UNKNOWN,
+	REMAINS_NONE, /* it is gone, or dying */
+	REMAINS_RUNNING,
+	REMAINS_SUSPENDED, /* it cannot be resumed */
+};
+
+/* A guest that suspended for a save goes on where that can be. wait_ms: one that was told to
+ * suspend may do so still. */
+static enum remains
+resume(struct hv *hv, const struct action *action, uint32_t domid, int wait_ms)
 {
 	int64_t until_ms = clock_mono_ms() + wait_ms;
-	bool suspended;
 
-	do {
+	for (;;) {
 		libxl_dominfo info;
+		int found = xen_info(hv, domid, &info);
+		bool dying = found == 1 && info.dying;
+		bool suspended = found == 1 && info.shutdown &&
+				 info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
 
-		suspended = xen_info(hv, action->domid, &info) == 1 && info.shutdown &&
-			    info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
 		libxl_dominfo_dispose(&info);
-		if (!suspended && wait_ms)
-			xen_sleep_ms(LOOK_MS);
-	} while (!suspended && clock_mono_ms() < until_ms);
-	if (suspended && libxl_domain_resume(hv->ctx, action->domid, 1, NULL))
-		log_error("%s: suspended for a save that failed, and cannot be resumed: %s",
-			  action->name, hv->logger.complaint);
+		if (found < 0)
+			return REMAINS_UNKNOWN;
+		if (found == 0 || dying)
+			return REMAINS_NONE;
+		if (suspended)
+			break;
+		if (clock_mono_ms() >= until_ms)
+			return REMAINS_RUNNING;
+		xen_sleep_ms(LOOK_MS);
+	}
+	if (libxl_domain_resume(hv->ctx, domid, 1, NULL) == 0)
+		return REMAINS_RUNNING;
+	log_error("%s: suspended for a save, and cannot be resumed: %s", action->name,
+		  hv->logger.complaint);
+	return REMAINS_SUSPENDED;
 }
 
-/* The save is over, by xl's end or the helper's: what is left decides. */
+static enum remains
+remains_of(struct hv *hv, const struct action *action, int wait_ms, uint32_t *domid)
+{
+	int found = xen_find(hv, action->uuid, action->name, domid);
+
+	if (found < 0)
+		return REMAINS_UNKNOWN;
+	return found ? resume(hv, action, *domid, wait_ms) : REMAINS_NONE;
+}
+
+static void
+discard_part(const char *part)
+{
+	if (unlink(part) && errno != ENOENT)
+		log_error("%s: %s", part, strerror(errno));
+}
+
+/* The save is over, by xl's end or the helper's: what is left decides. A state that is whole goes
+ * only where its guest runs on. */
 static void
 settle_save(struct hv *hv, const struct action *action, bool whole, int wait_ms,
 	    struct outcome *outcome)
 {
 	char path[XEN_PATH_SIZE], part[XEN_PATH_SIZE];
+	struct outcome ignored = {0};
 	uint32_t domid;
-	int lives = xen_find(hv, action->uuid, action->name, &domid);
+	enum remains remains = remains_of(hv, action, wait_ms, &domid);
 
 	xen_path(hv, action, XEN_STATE, path);
 	xen_path(hv, action, XEN_STATE ".part", part);
-	if (lives < 0) {
+	if (remains == REMAINS_UNKNOWN) {
 		outcome->state = REQUEST_UNDECIDED;
 		TEXT_FORMAT(outcome->error, "whether %s lives is not known: its state is in %s",
 			    action->name, part);
-	} else if (lives) {
-		resume(hv, action, wait_ms);
-		if (unlink(part) && errno != ENOENT)
-			log_error("%s: %s", part, strerror(errno));
+	} else if (remains == REMAINS_RUNNING) {
+		discard_part(part);
 		outcome->state = REQUEST_FAILED;
 		if (!*outcome->error)
 			TEXT_FORMAT(outcome->error, "%s was not saved, and runs on", action->name);
@@ -309,13 +344,21 @@ settle_save(struct hv *hv, const struct action *action, bool whole, int wait_ms,
 		TEXT_FORMAT(outcome->error, "the state of %s stays in %s: %s", action->name, part,
 			    strerror(errno));
 	} else if (whole) {
+		if (remains == REMAINS_SUSPENDED)
+			xen_destroy(hv, domid, &ignored);
 		outcome->state = REQUEST_SUCCEEDED;
 		*outcome->error = '\0';
+	} else if (remains == REMAINS_SUSPENDED) {
+		discard_part(part);
+		outcome->state = REQUEST_FAILED;
+		TEXT_FORMAT(outcome->error,
+			    "%s is suspended for a save that failed, and cannot be resumed",
+			    action->name);
 	} else if (access(part, F_OK) == 0 || access(path, F_OK)) {
+		discard_part(part);
 		outcome->state = REQUEST_FAILED;
 		TEXT_FORMAT(outcome->error, "%s went while it was saved: no state is left",
 			    action->name);
-		unlink(part);
 	}
 }
 

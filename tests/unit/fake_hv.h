@@ -50,7 +50,7 @@ struct fake {
 	atomic_uint clashes;		   /* two at a time on one domain */
 	atomic_uint watches, last_verb;
 	atomic_uint dumps;
-	atomic_bool dump_fails;
+	atomic_bool dump_fails, save_fails; /* the domain goes all the same */
 };
 
 static inline struct fake *
@@ -313,6 +313,13 @@ fake_step(struct fake *fake, const struct action *action, const struct config_vm
 		}
 		atomic_fetch_add(&fake->dumps, 1);
 		return;
+	case VERB_SAVE:
+		atomic_store(&domain->there, 0);
+		if (atomic_load(&fake->save_fails)) {
+			outcome->state = REQUEST_FAILED;
+			TEXT_SET(outcome->error, "no state is left");
+		}
+		break;
 	case STEP_SET_ASIDE:
 		TEXT_FORMAT(domain->name, "%.40s-aside", vm->provider.name);
 		uuid_random(domain->fact.uuid);

@@ -692,6 +692,18 @@ the_dead(void **state)
 	expect(act(ACTION_REAP, "vm1", domid), REQUEST_SUCCEEDED, "");
 }
 
+/* A domain that went while it was saved has no state for that. */
+static void
+saves(void **state)
+{
+	(void)state;
+	expect(act(VERB_SAVE, "vm1", fake_add(t.fake, "vm1", NULL)), REQUEST_SUCCEEDED, "");
+	atomic_store(&t.fake->save_fails, true);
+	expect(act(VERB_SAVE, "vm1", fake_add(t.fake, "vm1", NULL)), REQUEST_FAILED,
+	       "no state is left");
+	atomic_store(&t.fake->save_fails, false);
+}
+
 /* What on_crash asks for beside a destroy; a dump that fails stops nothing, and is told. */
 static void
 burials(void **state)
@@ -1016,7 +1028,7 @@ main(int argc, char **argv)
 	    TEST(samples), TEST(urgent_news), TEST(hung_states), TEST(hung_figures),
 	    TEST(hung_storage), TEST(failing_states), TEST(watch_comes_back), TEST(action_once),
 	    TEST(refused), TEST(deadline), TEST(helper_dies), TEST(one_a_vm), TEST(cancelled),
-	    TEST(sequences), TEST(shutdown_own), TEST(restarts), TEST(the_dead), TEST(burials),
+	    TEST(sequences), TEST(shutdown_own), TEST(restarts), TEST(the_dead), TEST(saves), TEST(burials),
 	    TEST(new_engine), TEST(killed_process),
 	    TEST(killed_all), TEST(ended_process), TEST(adopted_deadline), TEST(person),
 	    TEST(reloads), TEST(thousand), cmocka_unit_test(uuid_of_another),

@@ -171,6 +171,25 @@ check_restore() {
 	ok "nothing is left" within 20 nothing_left
 }
 
+# A domain whose memory something holds stays in the list, dying, when its save is over: its state is whole.
+held() { # DOMID SECONDS
+	dom0 "setsid /run/hold $1 \$(xenstore-read /local/domain/$1/store/ring-ref) $2 >/run/held 2>&1 </dev/null &
+		sleep 1; grep held /run/held"
+}
+check_held() {
+	local domid
+	does pv start running
+	domid=$(listed pv 2)
+	ok "a page of the guest's is held" held "$domid" 25
+	does pv save suspended
+	ok "the reason has: something holds its memory" error_has "something holds the memory of its domain $domid"
+	ok "its state is there" same files "$(dom0 ls $save)" "$uuid.save"
+	does pv restore running
+	ok "it answers" within 60 port $pv answers
+	does pv destroy shutdown
+	ok "nothing is left" within 20 nothing_left
+}
+
 ok "a PV guest is described" guest -u $uuid pv $pv 128
 ok "a PVH guest is described" guest -u new -t pvh pvh $pvh 128
 ok "a third one" guest -u new pv2 10.99.0.13 128
@@ -181,4 +200,6 @@ check_start
 check_running
 check_full
 check_restore
+ok "hold is put into Dom0" "$lab" put "$host" "$programs/xen/hold" /run
+check_held
 topic_done
