@@ -39,9 +39,10 @@ check_dispose(struct check *check)
 bool
 check_start(struct check *check, int running)
 {
-	char *argv[] = {"lauxend", "-nv", "-f", (char *)check->file,
-			running < 0 ? NULL : "--running", NULL};
-	struct launch how = {.argv = argv, .control = -1, .config = running, .icmp = -1, .icmp6 = -1};
+	char *argv[] = {
+	    "lauxend", "-nv", "-f", (char *)check->file, running < 0 ? NULL : "--running", NULL};
+	struct launch how = {
+	    .argv = argv, .control = -1, .config = running, .icmp = -1, .icmp6 = -1};
 
 	check_dispose(check);
 	check->text = memfd_create("lauxend configuration", MFD_CLOEXEC | MFD_ALLOW_SEALING);
