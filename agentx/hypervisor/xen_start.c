@@ -265,19 +265,21 @@ enum remains {
 	REMAINS_UNKNOWN,
 	REMAINS_NONE, /* it is gone, or dying */
 	REMAINS_RUNNING,
-	REMAINS_SUSPENDED, /* it cannot be resumed */
+	REMAINS_SUSPENDED,
 };
 
-/* A guest that suspended for a save goes on where that can be. wait_ms: one that was told to
- * suspend may do so still. */
+/* wait_ms: one that was told to suspend may do so still. */
 static enum remains
-resume(struct hv *hv, const struct action *action, uint32_t domid, int wait_ms)
+remains_of(struct hv *hv, const struct action *action, int wait_ms, uint32_t *domid)
 {
 	int64_t until_ms = clock_mono_ms() + wait_ms;
+	int known = xen_find(hv, action->uuid, action->name, domid);
 
+	if (known != 1)
+		return known < 0 ? REMAINS_UNKNOWN : REMAINS_NONE;
 	for (;;) {
 		libxl_dominfo info;
-		int found = xen_info(hv, domid, &info);
+		int found = xen_info(hv, *domid, &info);
 		bool dying = found == 1 && info.dying;
 		bool suspended = found == 1 && info.shutdown &&
 				 info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
@@ -288,26 +290,11 @@ resume(struct hv *hv, const struct action *action, uint32_t domid, int wait_ms)
 		if (found == 0 || dying)
 			return REMAINS_NONE;
 		if (suspended)
-			break;
+			return REMAINS_SUSPENDED;
 		if (clock_mono_ms() >= until_ms)
 			return REMAINS_RUNNING;
 		xen_sleep_ms(LOOK_MS);
 	}
-	if (libxl_domain_resume(hv->ctx, domid, 1, NULL) == 0)
-		return REMAINS_RUNNING;
-	log_error("%s: suspended for a save, and cannot be resumed: %s", action->name,
-		  hv->logger.complaint);
-	return REMAINS_SUSPENDED;
-}
-
-static enum remains
-remains_of(struct hv *hv, const struct action *action, int wait_ms, uint32_t *domid)
-{
-	int found = xen_find(hv, action->uuid, action->name, domid);
-
-	if (found < 0)
-		return REMAINS_UNKNOWN;
-	return found ? resume(hv, action, *domid, wait_ms) : REMAINS_NONE;
 }
 
 static void
@@ -317,19 +304,31 @@ discard_part(const char *part)
 		log_error("%s: %s", part, strerror(errno));
 }
 
-/* The save is over, by xl's end or the helper's: what is left decides. A state that is whole goes
- * only where its guest runs on. */
+/*
+ * The save is over, by xl's end or the helper's: what is left decides. done: xl says that it has
+ * saved it, and has destroyed the domain, which can stay in the list for a while. Else a guest that
+ * suspended goes on, and its state goes; where it cannot, a state that is whole is kept.
+ */
 static void
-settle_save(struct hv *hv, const struct action *action, bool whole, int wait_ms,
+settle_save(struct hv *hv, const struct action *action, bool done, int wait_ms,
 	    struct outcome *outcome)
 {
 	char path[XEN_PATH_SIZE], part[XEN_PATH_SIZE];
 	struct outcome ignored = {0};
 	uint32_t domid;
 	enum remains remains = remains_of(hv, action, wait_ms, &domid);
+	bool whole;
 
 	xen_path(hv, action, XEN_STATE, path);
 	xen_path(hv, action, XEN_STATE ".part", part);
+	whole = done || is_whole(part);
+	if (remains == REMAINS_SUSPENDED && !done) {
+		if (libxl_domain_resume(hv->ctx, domid, 1, NULL) == 0)
+			remains = REMAINS_RUNNING;
+		else
+			log_error("%s: suspended for a save that failed, and cannot be resumed: %s",
+				  action->name, hv->logger.complaint);
+	}
 	if (remains == REMAINS_UNKNOWN) {
 		outcome->state = REQUEST_UNDECIDED;
 		TEXT_FORMAT(outcome->error, "whether %s lives is not known: its state is in %s",
@@ -399,7 +398,7 @@ xen_save(struct hv *hv, const struct action *action, const struct config_vm *vm,
 	status = xen_xl((const char *[]){"save", domid, part, NULL}, 0, error);
 	if (status)
 		TEXT_SET(outcome->error, error);
-	settle_save(hv, action, status == 0 || is_whole(part), 0, outcome);
+	settle_save(hv, action, status == 0, 0, outcome);
 }
 
 void
@@ -464,8 +463,5 @@ xen_mend_new(struct hv *hv, const struct action *action, struct outcome *outcome
 void
 xen_mend_save(struct hv *hv, const struct action *action, struct outcome *outcome)
 {
-	char part[XEN_PATH_SIZE];
-
-	xen_path(hv, action, XEN_STATE ".part", part);
-	settle_save(hv, action, is_whole(part), SUSPEND_WAIT_MS, outcome);
+	settle_save(hv, action, false, SUSPEND_WAIT_MS, outcome);
 }
