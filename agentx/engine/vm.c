@@ -268,7 +268,9 @@ vm_reason(const struct engine *engine, const struct vm *vm, enum vm_state state,
 			 : death_is_reboot(reason) ? "the guest rebooted"
 						   : "destroyed on the host");
 	else if (state == VM_PAUSED)
-		text_set(text, size, "paused on the host");
+		text_set(text, size,
+			 vm->kept.state == VM_SUSPENDING ? "it stays paused"
+							 : "paused on the host");
 	else if (state == VM_RUNNING)
 		text_set(text, size,
 			 vm->kept.state == VM_PAUSED ? "unpaused on the host"

@@ -95,7 +95,8 @@ check_start() {
 	ok "nothing is left of it" nothing_left
 	ok "the name is in use: by a domain of another file and UUID" dom0 \
 		"sed 's/^uuid.*//; s/^vif.*//' /etc/xen/pv2.cfg >/tmp/other.cfg && xl create -q -e -p /tmp/other.cfg"
-	ok "it is taken for the VM, so a start is refused" within 20 refuses pv2 start
+	ok "it is taken for the VM" within 20 is_label lxVmState "$(index_of pv2)" preparing
+	ok "so a start is refused" refuses pv2 start
 	ok "by hand, in Dom0, a start says why" hand_says 'lives already' start pv2
 	ok "the other is untouched" state_listed pv2 '--p---'
 	dom0 xl destroy pv2
