@@ -238,6 +238,15 @@ run_unpause(struct run *run)
 	return true;
 }
 
+/* A shutdown, a reboot and a save need the guest's help. */
+static bool
+can_hear(struct run *run)
+{
+	if (run->domain.flags & DOMAIN_PAUSED)
+		return failed(run, "it is paused and cannot hear: unpause it first");
+	return true;
+}
+
 static bool
 run_destroy(struct run *run)
 {
@@ -249,7 +258,7 @@ run_destroy(struct run *run)
 static bool
 run_save(struct run *run)
 {
-	if (!locate_alive(run) || !step(run, VERB_SAVE))
+	if (!locate_alive(run) || !can_hear(run) || !step(run, VERB_SAVE))
 		return false;
 	if (!wait_domain(run, when_gone, SETTLE_MS))
 		TEXT_FORMAT(run->outcome->error,
@@ -415,8 +424,8 @@ ask_guest(struct run *run, enum verb verb)
 	bool died;
 	int fd;
 
-	if (run->domain.flags & DOMAIN_PAUSED)
-		return failed(run, "it is paused and cannot hear: unpause it first");
+	if (!can_hear(run))
+		return false;
 	say(run, "VM %s: %s: waiting up to %g s for the guest", run->action.name,
 	    name_of(verb_names, verb), shutdown_ms(run) / 1000.0);
 	fd = asker_start(run, verb, &asker);

@@ -12,7 +12,7 @@ const struct verb_need verb_needs[VERB_LAST + 1] = {
     [VERB_PAUSE] = {.states = IN(VM_RUNNING)},
     [VERB_UNPAUSE] = {.states = IN(VM_PAUSED)},
     [VERB_DESTROY] = {.states = ALIVE},
-    [VERB_SAVE] = {.states = IN(VM_RUNNING) | IN(VM_PAUSED)},
+    [VERB_SAVE] = {.states = IN(VM_RUNNING)},
     [VERB_RESTORE] = {.states = IN(VM_SUSPENDED)},
     [VERB_MEMORY] = {.states = IN(VM_RUNNING) | IN(VM_PAUSED),
 		     .number = true,

@@ -696,7 +696,12 @@ the_dead(void **state)
 static void
 saves(void **state)
 {
+	uint32_t domid = fake_add(t.fake, "vm1", NULL);
+
 	(void)state;
+	t.fake->domains[domid].fact.flags |= DOMAIN_PAUSED;
+	expect(act(VERB_SAVE, "vm1", domid), REQUEST_FAILED, "unpause it first");
+	fake_remove(t.fake, domid);
 	expect(act(VERB_SAVE, "vm1", fake_add(t.fake, "vm1", NULL)), REQUEST_SUCCEEDED, "");
 	atomic_store(&t.fake->save_fails, true);
 	expect(act(VERB_SAVE, "vm1", fake_add(t.fake, "vm1", NULL)), REQUEST_FAILED,

@@ -196,7 +196,10 @@ sub check_sequence {
 sub check_notified {
 	my (%came, $wanted);
 	my $time = $number{lxEventTime};
-	for (lines('traps')) { $came{$1}++ if /\.\Q$time\E\.(\d+) = / }
+	for (lines('traps')) {
+		$came{$1}++ if /\.\Q$time\E\.(\d+) = /;
+		wrong("nobody did that: $1") if /"([^"]* on the host)"/;
+	}
 	for (grep { $_->{type} =~ /^\d+$/ && $_->{type} < 100 } @events) {
 		my $n = delete $came{ $_->{sequence} } // 0;
 		$wanted++;

@@ -33,7 +33,7 @@ my %allowed = (
 	pause => 'running',
 	unpause => 'paused',
 	destroy => 'running paused',
-	save => 'running paused',
+	save => 'running',
 	restore => 'suspended',
 	memory => 'running paused',
 );

@@ -116,6 +116,8 @@ check_running() {
 	does pv pause paused
 	ok "pause of one that is paused is refused" refuses pv pause
 	ok "shutdown of one that is paused is refused" refuses pv shutdown
+	ok "so is save" refuses pv save
+	ok "by hand, in Dom0: it says why" hand_says 'cannot hear: unpause it first' save pv
 	dom0 'xl pause pv; xl pause pv'
 	does pv unpause running
 	ok "paused three times, one unpause: it answers" within 20 port $pv answers
