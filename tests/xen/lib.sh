@@ -24,6 +24,7 @@ fi
 work=$XEN_WORK
 lab=$here/lab
 program=$(cd "$top" && realpath -m "${LX_BUILD:-build/out}")/lauxend
+programs=$(dirname "$program")/tests
 mib=$top/mib/LAUXEN-MIB.txt
 export MIBS='' LC_ALL=C
 tab=$'\t'

@@ -9,7 +9,6 @@
 rounds=${ROUNDS:-9} cpu_s=${CPU_S:-600}
 # shellcheck disable=SC2034 # by their names
 one=10.99.0.11 two=10.99.0.12 three=10.99.0.13 four=10.99.0.14
-programs=$(dirname "$program")/tests
 agent=127.0.0.1:$snmp_port
 
 percentile() { sort -n | awk -v p="$1" '{ v[NR] = $1 } END { if (NR) { i = int((p * NR + 99) / 100); print v[i < 1 ? 1 : i] } }'; }
