@@ -94,7 +94,7 @@ struct check {
 	struct watched *watched;
 	size_t watched_count;
 	int64_t states_ms, figures_ms; /* when the passes began that the engine heard of last */
-	int64_t heard_ms; /* when a pass of states came after a silence last */
+	int64_t heard_ms;	       /* when a pass of states came after a silence last */
 	bool states_told, figures_ok;
 
 	struct counted *counted;
