@@ -124,6 +124,28 @@ key_text(enum section_id id, const char *name, const void *of)
 	return text;
 }
 
+static void
+find_changed(enum section_id id, const struct config *new, const struct config *old,
+	     struct errors *errors)
+{
+	for (const struct key *key = sections[id].keys; key->name; key++) {
+		char *is, *was;
+
+		if (!key->fixed)
+			continue;
+		is = key_text(id, key->name, new);
+		was = key_text(id, key->name, old);
+		if (strcmp(is, was) != 0)
+			errors_add(
+			    errors, 0,
+			    "%s is %s now, and was %s when lauxend started; restart lauxend, "
+			    "or put it back",
+			    key->name, is, was);
+		free(is);
+		free(was);
+	}
+}
+
 bool
 config_may_follow(const struct config *new, const struct config *old,
 		  void (*report)(void *arg, const char *error), void *arg)
@@ -131,19 +153,9 @@ config_may_follow(const struct config *new, const struct config *old,
 	struct errors errors = {0};
 	bool may;
 
-	for (const struct key *key = sections[SECTION_AGENT].keys; key->name; key++) {
-		char *is = key_text(SECTION_AGENT, key->name, new);
-		char *was = key_text(SECTION_AGENT, key->name, old);
-
-		if (key->fixed && strcmp(is, was) != 0)
-			errors_add(
-			    &errors, 0,
-			    "%s is %s now, and was %s when lauxend started; restart lauxend, "
-			    "or put it back",
-			    key->name, is, was);
-		free(is);
-		free(was);
-	}
+	for (size_t i = 0; i < SECTION_COUNT; i++)
+		if (!sections[i].titled)
+			find_changed((enum section_id)i, new, old, &errors);
 	may = errors.count == 0;
 	errors_report(&errors, new->file, report, arg);
 	errors_dispose(&errors);

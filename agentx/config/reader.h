@@ -96,7 +96,7 @@ struct key {
 	/* A section that does not have it takes the value of the key of that name in the section
 	 * around it, else in supervision, else in hypervisor. */
 	bool inherited;
-	bool fixed; /* cannot change while lauxend runs: a process works with what it began with */
+	bool fixed;	 /* cannot change while lauxend runs; only of sections without a title */
 	const char *doc; /* printed beside it */
 };
 

@@ -238,8 +238,7 @@ spare(struct world *world, const struct asked *asked)
 	for (size_t i = 0; i < check->watched_count; i++) {
 		struct watched *watched = &check->watched[i];
 
-		/* Who is off already is to stay so, but for one in maintenance, which is left out.
-		 */
+		/* Who is off already is to stay so; one in maintenance is left out. */
 		if ((launches || many_has(world, &many, watched->vm->def.name)) &&
 		    watched->person_ms == asked->accepted_ms &&
 		    (watched->person != PERSON_OFF || check_lives(watched->vm) ||

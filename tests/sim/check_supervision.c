@@ -193,10 +193,10 @@ left_alone(struct world *world, const struct action *action, const struct watche
 	if (check_events(world, EVENT_STANDBY_TOOK_OVER, action->name) >
 	    check_events(world, EVENT_STANDBY_RELEASED, action->name))
 		return; /* it is to make room */
-	/* A standby is its primary's. One that is to end on purpose, and has not, cannot be told
-	 * from one that fails. */
 	if (watched->person == PERSON_PAUSED && watched->born_ms > watched->person_ms)
 		return; /* the domain that was paused is gone: a restart had begun */
+	/* A standby is its primary's. One that is to end on purpose, and has not, cannot be told
+	 * from one that fails. */
 	if ((watched->person != PERSON_OFF && watched->person != PERSON_PAUSED) ||
 	    check_vm(world, action->name)->standby_of >= 0 ||
 	    (watched->person == PERSON_OFF && check_lives(watched->vm)))

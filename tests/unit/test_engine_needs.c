@@ -240,15 +240,22 @@ test_a_person_pauses_what_is_blocked(void **state)
 	assert_int_equal(vm_row("www")->desired, DESIRED_PAUSED);
 }
 
+/* dns stays down once it is; then nfs runs on, and www is shut down. */
 static void
-test_other_policies(void **state)
+use_other_policies(void)
 {
-	(void)state;
 	use_running_three();
 	w->vms[place_of("dns")].policy.restart_limit = 0;
 	w->vms[place_of("nfs")].policy.on_dependency = DEPENDENCY_ALERT;
 	w->vms[place_of("www")].policy.on_dependency = DEPENDENCY_SHUTDOWN;
 	reload();
+}
+
+static void
+test_other_policies(void **state)
+{
+	(void)state;
+	use_other_policies();
 	fail_service("dns", "53/udp");
 	run(MIN_MS);
 	expect_log("shutdown www\n");
@@ -274,11 +281,7 @@ static void
 test_a_person_pauses_what_is_to_shut_down(void **state)
 {
 	(void)state;
-	use_running_three();
-	w->vms[place_of("dns")].policy.restart_limit = 0;
-	w->vms[place_of("nfs")].policy.on_dependency = DEPENDENCY_ALERT;
-	w->vms[place_of("www")].policy.on_dependency = DEPENDENCY_SHUTDOWN;
-	reload();
+	use_other_policies();
 	w->fakes[place_of("www")].refuses = 1;
 	fail_service("dns", "53/udp");
 	while (!strstr(w->log, "shutdown www"))

@@ -176,9 +176,10 @@ check_restore() {
 
 # A domain whose memory something holds stays in the list, dying, when its save is over: its state is whole.
 held() { # DOMID SECONDS
-	dom0 "setsid /run/hold $1 \$(xenstore-read /local/domain/$1/store/ring-ref) $2 >/run/held 2>&1 </dev/null &
-		sleep 1; grep held /run/held"
+	dom0 "setsid /run/hold $1 \$(xenstore-read /local/domain/$1/store/ring-ref) $2 >/run/held 2>&1 </dev/null &"
+	within 10 dom0 grep held /run/held
 }
+topic_cleanup() { dom0 'pkill -x hold; true'; }
 check_held() {
 	local domid
 	does pv start running
